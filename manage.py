@@ -1,0 +1,17 @@
+#!/usr/bin/env python
+"""Django's command line for Cortex; `manage.py serve` starts the server."""
+
+import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cortex_site.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Cortex cannot start: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,62 @@
+"""How much a request may carry, counted on the wire: a chunked body announces no length."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.security.websocket import WebsocketDenier
+from django.conf import settings
+from django.http import JsonResponse
+from django.urls import re_path
+
+from cortex_site.errors import Problem
+
+ASGIApplication = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
+
+
+class BodyLimit:
+    """Answers 413 to a body over DATA_UPLOAD_MAX_MEMORY_SIZE; hands on what is within it."""
+
+    def __init__(self, application: ASGIApplication) -> None:
+        self.application = application
+        self.limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if _announced(scope) > self.limit:
+            await self._refuse(send)
+            return
+        messages, size = [], 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if size > self.limit:
+                await self._refuse(send)
+                return
+            if not message.get("more_body", False):
+                break
+        messages.reverse()
+
+        async def replay() -> Any:
+            return messages.pop() if messages else await receive()
+
+        await self.application(scope, replay, send)
+
+    async def _refuse(self, send: Any) -> None:
+        megabytes = self.limit // 2**20
+        message = f"The request body is too large: at most {megabytes} MB are taken."
+        problem = Problem(413, "body_too_large", message, details={"limit_bytes": self.limit})
+        response = JsonResponse(problem.body, status=413)
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": response.content})
+
+
+def _announced(scope: dict[str, Any]) -> int:
+    """The Content-Length, 0 where there is none that makes sense."""
+    values = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(values[0]) if values and values[0].isdigit() else 0
+
+
+refuse_socket = re_path("", WebsocketDenier.as_asgi())  # last: any other path is refused, not a 500

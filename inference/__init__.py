@@ -1,0 +1,1 @@
+"""Language models: types, engines, the worker process and its supervisor."""

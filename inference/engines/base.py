@@ -1,0 +1,89 @@
+"""The contract of an engine: what runs one loaded language model.
+
+An `Engine` lives in the web process and is called from many threads at once. The `mlx` engine's
+work happens in a child process (`inference.worker`); its half in the web process is
+`inference.supervisor.WorkerEngine`. The `openai` engine talks HTTP and needs no child.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from inference.types import JSON, Delta, GenerationRequest, ModelDescription
+
+# Called with a stage ("download", "convert", "load") and a fraction from 0.0 to 1.0.
+Progress = Callable[[str, float], None]
+
+
+# Called when an engine changes on its own account, as after a crash of its process: with "loading",
+# "loaded" or "failed", and the error.
+OnChange = Callable[[str, str], None]
+
+
+def ignore_change(state: str, error: str) -> None:
+    """For those who do not care."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Where a model lives and within which limits it runs.
+
+    `path` is a local folder (mlx); `base_url`, `api_key` and `remote_name` are for remote engines.
+    """
+
+    model: str
+    path: str = ""
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    remote_name: str = ""
+    max_queue: int = 64
+    max_batch: int = 16
+    default_max_tokens: int = 2048
+    options: JSON = field(default_factory=dict)
+
+
+class DeltaStream(ABC, Iterator[Delta]):
+    """One answer on its way. The last delta carries finish_reason and usage."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Cancel what is left. Safe to call twice and from any thread: a `next` that is blocked
+        in another thread ends (StopIteration)."""
+
+
+class Engine(ABC):
+    """One loaded model. All methods are thread-safe and raise only `InferenceError`s."""
+
+    def __init__(self, config: EngineConfig, on_change: OnChange = ignore_change) -> None:
+        self.config = config
+        self.on_change = on_change
+
+    @abstractmethod
+    def load(self, progress: Progress) -> ModelDescription:
+        """Make the model ready to answer; blocks until it is. Raises ModelLoadFailed."""
+
+    @abstractmethod
+    def stream(self, request: GenerationRequest) -> DeltaStream:
+        """Submit a request, and give out its answer.
+
+        Submitting raises QueueFull or WorkerLost; iterating raises ContextOverflow, WorkerLost,
+        InvalidRequest, GenerationFailed, or for a remote engine RemoteEngineError.
+        """
+
+    @abstractmethod
+    def cancel(self, request_id: str) -> None:
+        """End a request within one decode step; its stream finishes as "cancelled"."""
+
+    @abstractmethod
+    def unload(self) -> None:
+        """Free the memory. Running requests end with WorkerLost. Safe to call twice."""
+
+    @abstractmethod
+    def describe(self) -> ModelDescription:
+        """What is loaded. Raises ModelLoadFailed before `load` succeeded."""
+
+    @abstractmethod
+    def memory_bytes(self) -> int:
+        """Resident memory that the model takes on this machine; 0 for a remote engine."""

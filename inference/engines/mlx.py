@@ -1,0 +1,246 @@
+"""The batch engine: every request of a model decodes in one continuous batch of mlx-lm.
+
+It belongs to one thread, the worker's main thread. `submit` and `cancel` are called between
+steps; `step` advances the batch by one token and at most one chunk of waiting prompts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import mlx.core as mx
+from mlx_lm.generate import BatchGenerator
+from mlx_lm.models.cache import make_prompt_cache
+
+from inference.engines.base import EngineConfig
+from inference.engines.mlx_cache import PromptCache
+from inference.engines.mlx_chunks import ChunkSize
+from inference.engines.mlx_grammar import Grammars
+from inference.engines.mlx_model import LoadedModel, memory_total
+from inference.engines.mlx_queue import FairQueue
+from inference.engines.mlx_requests import sequence_make
+from inference.engines.mlx_sequence import Sequence, token_logprobs
+from inference.engines.mlx_text import Piece
+from inference.errors import GenerationFailed, InferenceError, ModelLoadFailed, QueueFull
+from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob
+
+logger = logging.getLogger(__name__)
+
+Result = tuple[str, Delta | InferenceError]
+WHOLE_PROMPT = 1 << 20  # the generator splits prompts itself; the batch inside it never again
+
+
+class BatchEngine:
+    """Generates for many requests at once with one loaded model."""
+
+    def __init__(self, loaded: LoadedModel, config: EngineConfig) -> None:
+        self.loaded = loaded
+        self.config = config
+        options = config.options
+        default_bytes = memory_total() // 8
+        self.prompt_cache = PromptCache(int(options.get("prompt_cache_bytes", default_bytes)))
+        self._grammars = Grammars(loaded.tokenizer)
+        self._chunk = ChunkSize(options.get("interactive_stall_ms"))
+        self._queue: FairQueue[Sequence] = FairQueue()
+        self._active: dict[int, Sequence] = {}
+        self._finished: list[Result] = []  # by cancel, given out with the next step
+        _check_batchable(loaded.model)
+        self._generator = self._generator_make()
+
+    @property
+    def active(self) -> int:
+        return len(self._active)
+
+    @property
+    def queued(self) -> int:
+        return len(self._queue)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._active or self.queued or self._finished)
+
+    def _generator_make(self) -> BatchGenerator:
+        eos = [(token,) for token in self.loaded.tokenizer.eos_token_ids]
+        return BatchGenerator(
+            self.loaded.model,
+            stop_tokens=eos,
+            completion_batch_size=self.config.max_batch,
+            prefill_batch_size=self.config.max_batch,
+            prefill_step_size=WHOLE_PROMPT,
+        )
+
+    def prepare(self) -> None:
+        """Build what the first grammar would have to wait for; may run on another thread."""
+        try:
+            _ = self._grammars.native
+        except InferenceError as error:
+            logger.warning("%s", error)
+
+    def submit(self, request: GenerationRequest) -> None:
+        """Queue a request. Raises QueueFull, InvalidRequest or ContextOverflow."""
+        if self.queued >= self.config.max_queue:
+            raise QueueFull(f"{self.queued} requests are waiting already", queued=self.queued)
+        sequence = sequence_make(request, self.loaded, self.config, self._grammars)
+        self._queue.push(sequence, priority=request.priority, owner=request.owner)
+
+    def cancel(self, request_id: str) -> None:
+        """End a request before the next step; unknown ids have ended already."""
+        for sequence in [*self._queue, *self._active.values()]:
+            if sequence.request.id == request_id:
+                break
+        else:
+            return
+        if sequence.uid is None:
+            self._queue.remove(sequence)
+            piece = Piece()
+        else:
+            self._drop(sequence)
+            piece = sequence.assembler.finish(cut=True)
+        self._finished.append(self._last(sequence, piece, "cancelled"))
+
+    def step(self) -> list[Result]:
+        """One decode step of everything that runs: what it brought, by request id."""
+        results, self._finished = self._finished, []
+        results += self._admit()
+        if not self._active:
+            return results
+        try:
+            responses = self._advance()
+        except Exception as error:
+            logger.exception("the batch failed")
+            return results + self._fail_all(error)
+        for response in responses:
+            sequence = self._active.get(response.uid)
+            if sequence is not None:
+                results += self._respond(sequence, response)
+        return results
+
+    def _admit(self) -> list[Result]:
+        """Fill free places of the batch from the queue."""
+        results: list[Result] = []
+        while self.queued and self.active < self.config.max_batch:
+            sequence = self._queue.pop()
+            try:
+                self._insert(sequence)
+            except Exception as error:
+                logger.exception("request %s could not be started", sequence.request.id)
+                results.append((sequence.request.id, _typed(error)))
+        return results
+
+    def _insert(self, sequence: Sequence) -> None:
+        tokens = sequence.prompt.tokens
+        with mx.stream(self._generator.stream):
+            layers, length = self.prompt_cache.fetch(tokens)
+        sequence.admitted = time.monotonic()
+        sequence.cached_tokens = length
+        (sequence.uid,) = self._generator.insert(
+            [tokens[length:]],
+            max_tokens=[sequence.max_tokens],
+            caches=None if layers is None else [layers],
+            all_tokens=[tokens[:length]],
+            samplers=[sequence.sampler],
+            logits_processors=[sequence.guarded_processors()],
+        )
+        self._active[sequence.uid] = sequence
+
+    def _advance(self) -> list[Any]:
+        waiting = [sequence for sequence in self._active.values() if sequence.is_prefilling]
+        self._generator.prefill_step_size = self._chunk.size(
+            len(waiting), is_alone=len(waiting) == self.active
+        )
+        started = time.monotonic()
+        prompts, responses = self._generator.next()
+        if prompts:
+            self._chunk.observe(prompts, time.monotonic() - started)
+        return list(responses)
+
+    def _respond(self, sequence: Sequence, response: Any) -> list[Result]:
+        """What one sequence's new token brings; an exception costs this request alone."""
+        try:
+            if sequence.failure is not None:
+                raise sequence.failure
+            delta = self._delta(sequence, response)
+        except Exception as error:
+            logger.exception("request %s failed", sequence.request.id)
+            self._drop(sequence)
+            return [(sequence.request.id, _typed(error))]
+        return [(sequence.request.id, delta)] if delta != Delta() else []
+
+    def _delta(self, sequence: Sequence, response: Any) -> Delta:
+        sequence.count_token()
+        ended = response.finish_reason == "stop"
+        piece = Piece() if ended else sequence.assembler.add(response.token)
+        logprobs: tuple[TokenLogprob, ...] = ()
+        if sequence.request.top_logprobs is not None and not ended:
+            top = sequence.request.top_logprobs
+            logprobs = (
+                token_logprobs(self.loaded.tokenizer, response.token, response.logprobs, top),
+            )
+        if not piece.stopped and response.finish_reason is None:
+            return _delta(piece, logprobs=logprobs)
+        if response.finish_reason is None:
+            self._drop(sequence)
+        else:
+            self._keep(response.all_tokens, response.prompt_cache)
+            del self._active[response.uid]
+        cut = not ended and not piece.stopped
+        if not piece.stopped:
+            piece = piece + sequence.assembler.finish(cut=cut)
+        reason: FinishReason = "length" if cut else "stop"
+        return self._last(sequence, piece, reason, logprobs=logprobs)[1]  # type: ignore[return-value]
+
+    def _last(self, sequence: Sequence, piece: Piece, reason: FinishReason, **extra: Any) -> Result:
+        if reason == "stop" and sequence.assembler.calls_given:
+            reason = "tool_calls"
+        delta = _delta(piece, finish_reason=reason, usage=sequence.usage(), **extra)
+        return sequence.request.id, delta
+
+    def _drop(self, sequence: Sequence) -> None:
+        """Take a running sequence out of the batch; what it computed stays in the prompt cache."""
+        if sequence.uid is None or self._active.pop(sequence.uid, None) is None:
+            return
+        with mx.stream(self._generator.stream):
+            try:
+                removed = self._generator.remove([sequence.uid], return_prompt_caches=True)
+            except Exception:
+                logger.exception("what %s computed is lost", sequence.request.id)
+                removed = self._generator.remove([sequence.uid])
+        if sequence.uid in removed:
+            layers, tokens = removed[sequence.uid]
+            self._keep(tokens, layers)
+
+    def _keep(self, tokens: list[int], layers: list[Any]) -> None:
+        """Into the prompt cache; an answer does not fail because that does."""
+        try:
+            with mx.stream(self._generator.stream):
+                self.prompt_cache.insert(tokens, layers)
+        except Exception:
+            logger.exception("%d tokens could not be kept in the prompt cache", len(tokens))
+
+    def _fail_all(self, error: Exception) -> list[Result]:
+        """The batch itself broke: everything in it ends, and a fresh batch goes on."""
+        failed: list[Result] = [
+            (sequence.request.id, _typed(error)) for sequence in self._active.values()
+        ]
+        self._active.clear()
+        self._generator.close()
+        self._generator = self._generator_make()
+        return failed
+
+
+def _delta(piece: Piece, **extra: Any) -> Delta:
+    return Delta(text=piece.text, thinking=piece.thinking, tool_calls=piece.tool_calls, **extra)
+
+
+def _typed(error: Exception) -> InferenceError:
+    if isinstance(error, InferenceError):
+        return error
+    return GenerationFailed(f"generation failed: {error}")
+
+
+def _check_batchable(model: Any) -> None:
+    for layer in make_prompt_cache(model):
+        if not hasattr(layer, "merge"):
+            raise ModelLoadFailed(f"models with a {type(layer).__name__} cannot be batched")

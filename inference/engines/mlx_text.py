@@ -1,0 +1,199 @@
+"""From generated tokens to what a client sees: text, thinking and tool calls.
+
+Text is held back only while it may turn out to be part of a marker or a stop string, or of a
+character whose bytes are not complete.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlx_lm.generate import TextStateMachine
+from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+from inference.types import JSON, ToolCall
+
+logger = logging.getLogger(__name__)
+
+ANSWER, THINKING, TOOL = "answer", "thinking", "tool"
+ToolParser = Callable[[str, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What became certain with one token. `stopped` when a stop string was completed."""
+
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    stopped: bool = False
+
+    def __add__(self, other: Piece) -> Piece:
+        return Piece(
+            self.text + other.text,
+            self.thinking + other.thinking,
+            self.tool_calls + other.tool_calls,
+            self.stopped or other.stopped,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFormat:
+    """How a model writes a tool call: its markers, and who reads what stands between them."""
+
+    start: str
+    end: str
+    parse: ToolParser
+
+
+class TextAssembler:
+    """Assembles one answer, token by token."""
+
+    def __init__(
+        self,
+        tokenizer: TokenizerWrapper,
+        *,
+        stop: Sequence[str] = (),
+        tool_format: ToolFormat | None = None,
+        tools: Sequence[JSON] = (),
+        answer_is_call: bool = False,
+        starts_thinking: bool = False,
+        is_continuation: bool = False,
+    ) -> None:
+        self._format = tool_format
+        self._tools = list(tools)
+        self._answer_is_call = answer_is_call
+        self._detokenizer = tokenizer.detokenizer
+        if is_continuation:
+            self._keep_leading_space(tokenizer)
+        marked = None if answer_is_call else tool_format
+        machine = TextStateMachine(_transitions(tokenizer, stop, marked))
+        self._state = machine.make_state(THINKING if starts_thinking else ANSWER)
+        self._call_text = ""
+        self._calls_given = 0
+
+    def _keep_leading_space(self, tokenizer: TokenizerWrapper) -> None:
+        """Detokenizers drop the space before an answer's first word. A raw prompt is continued,
+        not answered: there the space is text, and a letter before it keeps it."""
+        self._detokenizer.add_token(tokenizer.encode("a", add_special_tokens=False)[-1])
+        _ = self._detokenizer.last_segment
+
+    @property
+    def calls_given(self) -> int:
+        """How many tool calls have been handed out."""
+        return self._calls_given
+
+    def add(self, token: int) -> Piece:
+        """One token of the answer (not the one that ends it)."""
+        self._detokenizer.add_token(token)
+        return self._feed(self._detokenizer.last_segment)
+
+    def finish(self, *, cut: bool) -> Piece:
+        """Whatever is still held. `cut` says the answer was ended from outside, not by the model:
+        then an open tool call is given out as the raw text that it is."""
+        try:
+            self._detokenizer.finalize()
+        except KeyError:
+            logger.warning("the last token's bytes are no text; they are left out")
+        piece = self._feed(self._detokenizer.last_segment)
+        if piece.stopped:
+            return piece
+        self._state, held, state = TextStateMachine.flush(self._state)
+        texts, calls = self._sort([(state, held)])
+        if self._answer_is_call:
+            texts[ANSWER] += self._finish_bare_call(calls, cut=cut)
+        elif state == TOOL and self._format is not None:
+            if cut:
+                texts[ANSWER] += self._format.start + self._call_text
+                self._call_text = ""
+            else:
+                calls.extend(self._close_call(texts, end=""))
+        return piece + Piece(texts[ANSWER], texts[THINKING], tuple(calls))
+
+    def _finish_bare_call(self, calls: list[ToolCall], *, cut: bool) -> str:
+        """The answer as calls, or as the text that is returned when it was cut short."""
+        raw, self._call_text = self._call_text, ""
+        if not cut:
+            calls.extend(tool_calls_make(json.loads(raw)))
+            self._calls_given += len(calls)
+            return ""
+        return raw
+
+    def _feed(self, text: str) -> Piece:
+        if not text:
+            return Piece()
+        self._state, segments = TextStateMachine.split(self._state, text)
+        stopped = segments[-1][0] is None
+        texts, calls = self._sort(segments)
+        return Piece(texts[ANSWER], texts[THINKING], tuple(calls), stopped)
+
+    def _sort(
+        self, segments: Sequence[tuple[str | None, str]]
+    ) -> tuple[dict[str, str], list[ToolCall]]:
+        """Segments of text by where they belong; leaving the tool state closes a call."""
+        texts = {ANSWER: "", THINKING: ""}
+        calls: list[ToolCall] = []
+        for index, (state, text) in enumerate(segments):
+            if state == TOOL or (state == ANSWER and self._answer_is_call):
+                self._call_text += text
+                if state == TOOL and index + 1 < len(segments) and self._format is not None:
+                    calls.extend(self._close_call(texts, end=self._format.end))
+            elif state is not None:
+                texts[state] += text
+        return texts, calls
+
+    def _close_call(self, texts: dict[str, str], *, end: str) -> list[ToolCall]:
+        """Parse the collected call; what the parser cannot read is given out as text."""
+        assert self._format is not None
+        raw, self._call_text = self._call_text, ""
+        try:
+            calls = tool_calls_make(self._format.parse(raw, self._tools))
+        except Exception as error:  # noqa: BLE001 - parsers of foreign formats raise anything
+            logger.warning("a tool call could not be read: %r", error)
+            texts[ANSWER] += self._format.start + raw + end
+            return []
+        self._calls_given += len(calls)
+        return calls
+
+
+def tool_calls_make(parsed: Any) -> list[ToolCall]:
+    """ToolCalls from what a parser returns: one call or a list, arguments as dict or as text.
+
+    Raises ValueError or KeyError when it is no call.
+    """
+    calls = []
+    for call in parsed if isinstance(parsed, list) else [parsed]:
+        if not isinstance(call, dict) or not isinstance(call["name"], str):
+            raise ValueError("a call is an object with a name")
+        arguments = call.get("arguments", call.get("parameters", {}))
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        identity = str(call.get("id") or f"call_{uuid.uuid4().hex[:24]}")
+        calls.append(ToolCall(id=identity, name=call["name"], arguments=arguments))
+    return calls
+
+
+def _transitions(
+    tokenizer: TokenizerWrapper, stop: Sequence[str], tool_format: ToolFormat | None
+) -> dict[str, list[tuple[str, str | None]]]:
+    """Which text leads from which state to which; None ends the answer.
+
+    Stop strings count in the answer only: thinking may well contain them.
+    """
+    transitions: dict[str, list[tuple[str, str | None]]] = {
+        ANSWER: [(text, None) for text in stop if text],
+    }
+    if tokenizer.has_thinking:
+        transitions[ANSWER].append((tokenizer.think_start, THINKING))
+        transitions[THINKING] = [(tokenizer.think_end, ANSWER)]
+    if tool_format is not None:
+        transitions[ANSWER].append((tool_format.start, TOOL))
+        transitions[TOOL] = [(tool_format.end, ANSWER)] if tool_format.end else []
+    for marker in tokenizer.structural_markers or ():
+        transitions[ANSWER].append((marker, ANSWER))
+    return {state: edges for state, edges in transitions.items() if edges or state != ANSWER}

@@ -1,0 +1,203 @@
+"""The plain values that cross every layer and the process boundary.
+
+Everything here is a frozen dataclass of strings, numbers, tuples and JSON-like dicts, so that a
+value can be sent to a worker process as JSON (`encode`/`decode`) and never drags an ORM row along.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "cancelled", "error"]
+JSON = dict[str, Any]
+
+INTERACTIVE, AGENT, BATCH = 0, 1, 2  # priorities: a lower number is served first
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model made. `arguments` is JSON text exactly as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation, in the OpenAI chat convention."""
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """What a model is told of a tool; `parameters` is a JSON Schema of type object."""
+
+    name: str
+    description: str
+    parameters: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn. Temperature 0 is greedy; top_k 0 and min_p 0 are off."""
+
+    temperature: float = 0.7
+    top_p: float = 0.9
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What the output must match, token by token.
+
+    kind: "json_schema" (`value` is the schema), "json_object" (value None), "lark", "regex"
+    (value is the text) or "choice" (value is a list of strings).
+    """
+
+    kind: Literal["json_schema", "json_object", "lark", "regex", "choice"]
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One generation. Either `messages` (rendered by the chat template) or a raw `prompt`.
+
+    `model` is a model id; "" means the default one. `max_tokens` None means DEFAULT_MAX_TOKENS;
+    it is capped by what the context has left. `tool_choice` is "auto", "none", "required" or a
+    tool's name. `top_logprobs` None gives no logprobs, 0 gives those of the chosen tokens only.
+    """
+
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    model: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: str = "auto"
+    parallel_tool_calls: bool = True
+    constraint: Constraint | None = None
+    top_logprobs: int | None = None
+    priority: int = INTERACTIVE
+    owner: str = ""
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts, and where the time went, in seconds."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    queue_seconds: float = 0.0
+    prefill_seconds: float = 0.0
+    first_token_seconds: float = 0.0  # from submission to the first token
+    decode_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token: its text, natural-log probability, and the likeliest alternatives."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one decode step adds to one answer. The last has a finish_reason and the usage.
+
+    `tool_calls` holds whole calls only: a call is given out when it is complete and parsed.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer: the deltas of a stream, put together."""
+
+    text: str
+    thinking: str
+    tool_calls: tuple[ToolCall, ...]
+    logprobs: tuple[TokenLogprob, ...]
+    finish_reason: FinishReason
+    usage: Usage
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What an engine says of a loaded model. Sizes in bytes; abilities as short words
+    ("tools", "thinking", "grammar", "logprobs")."""
+
+    context_length: int
+    parameters: int = 0
+    weight_bytes: int = 0
+    abilities: tuple[str, ...] = ()
+    device: str = ""
+
+
+def encode(value: Any) -> JSON:
+    """A dataclass of this module as JSON-ready plain values."""
+    return dataclasses.asdict(value)
+
+
+def decode_request(data: JSON) -> GenerationRequest:
+    """The inverse of `encode` for a GenerationRequest."""
+    plain = dict(data)
+    plain["messages"] = tuple(decode_message(m) for m in data["messages"])
+    plain["sampling"] = Sampling(**data["sampling"])
+    plain["stop"] = tuple(data["stop"])
+    plain["tools"] = tuple(ToolSpec(**t) for t in data["tools"])
+    plain["constraint"] = Constraint(**data["constraint"]) if data["constraint"] else None
+    return GenerationRequest(**plain)
+
+
+def decode_message(data: JSON) -> Message:
+    """A Message from its JSON form; unknown fields raise TypeError."""
+    calls = tuple(ToolCall(**call) for call in data.get("tool_calls") or ())
+    return Message(**{**data, "tool_calls": calls})
+
+
+def encode_delta(delta: Delta) -> JSON:
+    """A Delta as JSON-ready values, without its empty fields: one is sent for each token."""
+    return {key: value for key, value in dataclasses.asdict(delta).items() if value}
+
+
+def decode_delta(data: JSON) -> Delta:
+    """The inverse of `encode_delta`."""
+    plain = dict(data)
+    plain["tool_calls"] = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
+    plain["logprobs"] = tuple(
+        TokenLogprob(
+            token=entry["token"],
+            logprob=entry["logprob"],
+            top=tuple((text, value) for text, value in entry["top"]),
+        )
+        for entry in data.get("logprobs", ())
+    )
+    plain["usage"] = Usage(**data["usage"]) if "usage" in data else None
+    return Delta(**plain)

@@ -1,0 +1,90 @@
+"""The log of calls: a row when a call begins, filled in when it ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+
+from tooling.base import JSON
+from tooling.models import ToolCall
+from tooling.running import Outcome
+
+MAX_LOGGED = 20_000  # characters of a text in the log, and of a whole result as JSON
+LOOK_EVERY = 0.5  # seconds between looks at a row's cancel_requested
+
+
+def call_begin(
+    *,
+    tool: str,
+    arguments: JSON,
+    caller: User,
+    run: UUID | str | None,
+    timeout: float,
+    step: int | None = None,
+) -> ToolCall:
+    logged = {name: _cut(value) for name, value in arguments.items()}
+    return ToolCall.objects.create(
+        tool=tool,
+        caller=caller,
+        run=run,
+        step=step,
+        arguments=logged,
+        note="Arguments are shortened." if logged != arguments else "",
+        timeout_seconds=timeout,
+    )
+
+
+def call_finish(call: ToolCall, outcome: Outcome) -> None:
+    whole = _printable(outcome.result.result)
+    call.result = _cut(whole)
+    notes = [call.note] if call.note else []
+    if call.result != whole:
+        notes.append(f"Result: the first {MAX_LOGGED:,} characters of {len(_text(whole)):,}.")
+    call.note = " ".join(notes)
+    call.state = outcome.state
+    call.error = _printable(outcome.result.error or "")[:MAX_LOGGED]
+    call.duration_seconds = outcome.seconds
+    call.save(update_fields=["result", "note", "state", "error", "duration_seconds"])
+
+
+def cancel_watch(call: ToolCall, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
+    """Whether somebody wants the call to end: whoever runs it, or whoever marked its row (perhaps
+    in another process)."""
+    next_look = time.monotonic() + LOOK_EVERY
+
+    def wanted() -> bool:
+        nonlocal next_look
+        if cancelled is not None and cancelled():
+            return True
+        if time.monotonic() < next_look:
+            return False
+        next_look = time.monotonic() + LOOK_EVERY
+        return ToolCall.objects.filter(id=call.id, cancel_requested=True).exists()
+
+    return wanted
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(value: Any) -> Any:
+    """The value if it is short, else the beginning of it as text."""
+    text = _text(_printable(value))
+    return _printable(value) if len(text) <= MAX_LOGGED else text[:MAX_LOGGED]
+
+
+def _printable(value: Any) -> Any:
+    """The value without NUL characters, which PostgreSQL does not store."""
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return value

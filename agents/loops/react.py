@@ -1,0 +1,237 @@
+"""The ReAct loop: thought, action, input, observation, until an answer stands.
+
+A pure generator: it is given a way to generate and a way to execute a tool, and yields what
+happened. It knows no database and no clock but the one it is handed, so that resuming is handing it
+the steps that are already done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from agents.control import closing
+from agents.loops import Generate, Loop, LoopEvent
+from agents.models import Event
+from agents.parser import FINISH, ParsedStep, StepUnreadable, step_parse
+from agents.prompting import prompt
+from agents.steps import (
+    ACTING,
+    COMPLETED,
+    FAILED,
+    OBSERVING,
+    StepRecord,
+    Task,
+    observe,
+    same_calls,
+    step_constraint,
+    transcript,
+)
+from inference.types import AGENT, JSON, GenerationRequest, Message, Usage
+from tooling.base import ToolResult
+from tooling.services import CUT_OFF
+
+# (tool name, arguments, number of the step) -> result
+Execute = Callable[[str, JSON, int], ToolResult]
+Clock = Callable[[], float]
+
+STEP_TOKENS = 700
+SAME_CALL_LIMIT = 3  # the same call in a row: the second is pointed out, the third concludes
+UNREADABLE_LIMIT = 3  # steps in a row that no repair made readable
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Why a run has to conclude: a finish reason, and the sentence that people and models get."""
+
+    finish_reason: str
+    sentence: str
+
+
+def react_loop(
+    task: Task,
+    *,
+    generate: Generate,
+    execute: Execute,
+    past: Sequence[StepRecord] = (),
+    clock: Clock = time.monotonic,
+) -> Loop:
+    """Work on `task` until it is finished or a limit ends it.
+
+    `past` are the steps already committed. A last one that is still "acting" names a call whose
+    result was never recorded: it goes on with that call. Yields "step" events (a StepRecord as a
+    dict, again for each change of status), "step_text" while a step is written, "usage", at the end
+    "text" with the answer, and "done" with the finish reason: "stop", or that of the limit.
+    """
+    started = clock()
+    steps = list(past)
+    if steps and steps[-1].status == ACTING:
+        acted = _act(steps.pop(), steps, execute, clock)
+        steps.append(acted)
+        yield _step_event(acted)
+    while True:
+        limit = limit_reached(task, steps, clock() - started)
+        writer = StepWriter(task, steps, generate, limit)
+        yield from writer.events()
+        step = writer.step
+        if step.action == FINISH:
+            yield from _finish(step, limit)
+            return
+        if step.status != FAILED:
+            yield _step_event(step)
+            step = _act(step, steps, execute, clock)
+        steps.append(step)
+        yield _step_event(step)
+
+
+def _finish(step: StepRecord, limit: Limit | None) -> Iterator[LoopEvent]:
+    yield _step_event(replace(step, status=COMPLETED))
+    yield LoopEvent(Event.Kind.TEXT, {"text": str((step.action_input or {}).get("answer", ""))})
+    yield LoopEvent(Event.Kind.DONE, {"finish_reason": limit.finish_reason if limit else "stop"})
+
+
+def step_messages(
+    task: Task, steps: Sequence[StepRecord], limit: Limit | None
+) -> tuple[Message, ...]:
+    """What the model is given to write the step after `steps`."""
+    messages = transcript(task, steps)
+    if limit is None:
+        return messages
+    # At the end of the last message: many chat templates want the roles to alternate.
+    note = prompt("conclude", reason=limit.sentence)
+    last = replace(messages[-1], content=f"{messages[-1].content}\n\n{note}")
+    return (*messages[:-1], last)
+
+
+class StepWriter:
+    """Has the model write one step; after `events()` is drained, `step` holds it."""
+
+    def __init__(
+        self, task: Task, steps: Sequence[StepRecord], generate: Generate, limit: Limit | None
+    ) -> None:
+        self.task = task
+        self.generate = generate
+        self.tools = () if limit else task.tools
+        self.concluding = limit is not None
+        self.step = StepRecord(step_number=len(steps) + 1)
+        self.messages = [*step_messages(task, steps, limit)]
+
+    def events(self) -> Iterator[LoopEvent]:
+        yield _step_event(self.step)
+        yield from self._write()
+        try:
+            self._take(step_parse(self.step.text, self.tools))
+        except StepUnreadable as error:
+            yield from self._repair(str(error))
+
+    def _write(self) -> Iterator[LoopEvent]:
+        pieces: list[str] = []
+        usage = Usage()
+        with closing(self.generate(self._request())) as deltas:
+            if self.step.step_number == 1:
+                yield LoopEvent(Event.Kind.MODEL, {"id": deltas.model})
+            for delta in deltas:
+                if delta.text:
+                    pieces.append(delta.text)
+                    data = {"step": self.step.step_number, "text": delta.text}
+                    yield LoopEvent(Event.Kind.STEP_TEXT, data)
+                usage = delta.usage or usage
+        self.step = replace(
+            self.step, text="".join(pieces), usage=_add(self.step.usage, asdict(usage))
+        )
+        yield LoopEvent(Event.Kind.USAGE, asdict(usage))
+
+    def _request(self) -> GenerationRequest:
+        return GenerationRequest(
+            messages=tuple(self.messages),
+            model=self.task.model,
+            sampling=self.task.sampling,
+            max_tokens=STEP_TOKENS,
+            constraint=step_constraint(self.tools) if self.task.grammar else None,
+            stop=() if self.task.grammar else ("Observation:",),
+            priority=AGENT,
+            owner=self.task.owner,
+        )
+
+    def _repair(self, problem: str) -> Iterator[LoopEvent]:
+        """Ask once more, saying what was wrong; then give up on this step."""
+        self.messages += [
+            Message("assistant", self.step.text or "(nothing)"),
+            Message("user", prompt("repair", problem=problem)),
+        ]
+        yield from self._write()
+        try:
+            self._take(step_parse(self.step.text, self.tools))
+        except StepUnreadable as error:
+            self._give_up(str(error))
+
+    def _give_up(self, problem: str) -> None:
+        if self.concluding:  # what it says is the best answer there is
+            answer = {"answer": self.step.text.strip()}
+            self.step = replace(self.step, action=FINISH, action_input=answer)
+            return
+        observation = f"Error: this step could not be read: {problem}"
+        self.step = replace(self.step, status=FAILED, observation=observation)
+
+    def _take(self, parsed: ParsedStep) -> None:
+        self.step = replace(
+            self.step,
+            status=ACTING,
+            thought=parsed.thought,
+            action=parsed.action,
+            action_input=parsed.action_input,
+            observation=" ".join(parsed.notes) or None,
+        )
+
+
+def _act(
+    step: StepRecord, steps: Sequence[StepRecord], execute: Execute, clock: Clock
+) -> StepRecord:
+    """The step with its observation; a call just made is not made again."""
+    seen = steps[-1].observation if same_calls(steps, step) else None
+    if seen is not None and CUT_OFF not in seen:
+        before = seen.partition("\n(You made")[0]
+        note = prompt("repeated", observation=before)
+        return replace(step, status=OBSERVING, observation=note)
+    started = clock()
+    observation = observe(execute(step.action, step.action_input or {}, step.step_number))
+    if step.observation:  # a note on how the input was read
+        observation = f"{observation}\n({step.observation})"
+    seconds = clock() - started
+    return replace(step, status=OBSERVING, observation=observation, tool_seconds=seconds)
+
+
+def limit_reached(task: Task, steps: Sequence[StepRecord], seconds: float) -> Limit | None:
+    """Why the run has to conclude now; None while it may go on."""
+    tokens = sum(step.usage.get("completion_tokens", 0) for step in steps)
+    calls = sum(1 for step in steps if step.status != FAILED)
+    unreadable = [step.status == FAILED for step in steps[-UNREADABLE_LIMIT:]]
+    if len(steps) >= task.max_iterations:
+        return Limit(
+            "max_iterations", f"You have reached the limit of {task.max_iterations} steps."
+        )
+    if task.max_seconds and seconds >= task.max_seconds:
+        return Limit(
+            "max_seconds", f"You have reached the time limit of {task.max_seconds:g} seconds."
+        )
+    if task.max_tokens and tokens >= task.max_tokens:
+        return Limit("max_tokens", f"You have reached the budget of {task.max_tokens} tokens.")
+    if task.max_tool_calls and calls >= task.max_tool_calls:
+        return Limit(
+            "max_tool_calls", f"You have reached the budget of {task.max_tool_calls} tool calls."
+        )
+    if steps and same_calls(steps[:-1], steps[-1]) >= SAME_CALL_LIMIT - 1:
+        return Limit("same_call", f"You have made the same call {SAME_CALL_LIMIT} times.")
+    if len(unreadable) == UNREADABLE_LIMIT and all(unreadable):
+        return Limit("unreadable", f"{UNREADABLE_LIMIT} steps in a row could not be read.")
+    return None
+
+
+def _add(first: JSON, second: JSON) -> JSON:
+    """Usages added up: a repaired step was paid for twice."""
+    return {key: first.get(key, 0) + value for key, value in second.items()}
+
+
+def _step_event(step: StepRecord) -> LoopEvent:
+    return LoopEvent(Event.Kind.STEP, asdict(step))

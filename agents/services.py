@@ -1,0 +1,117 @@
+"""What one can do with runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from agents import events, outcomes, runner
+from agents.errors import RunConflict, RunNotFound, ToolCallNotFound
+from agents.kinds import KINDS
+from agents.loops import LoopEvent
+from agents.models import Event, Run
+from inference.errors import InvalidRequest, QueueFull
+from inference.types import JSON
+
+Word = Literal["allow", "deny"]
+
+
+def run_start(
+    *,
+    owner: User,
+    kind: str,
+    model: str = "",
+    params: JSON,
+    parent: Run | None = None,
+) -> Run:
+    """Queue a run; it starts when the surrounding transaction is committed and there is room.
+
+    Raises InvalidRequest for an unknown kind, QueueFull when MAX_QUEUE runs wait already.
+    """
+    if kind not in KINDS:
+        raise InvalidRequest(f"There is no kind of run called {kind!r}.", field="kind")
+    with transaction.atomic():
+        if Run.objects.filter(state=Run.State.QUEUED).count() >= settings.MAX_QUEUE:
+            raise QueueFull(f"{settings.MAX_QUEUE} runs are waiting already; try again soon.")
+        run = Run(owner=owner, kind=kind, model=model, params=params, parent=parent, last_seq=1)
+        run.save(force_insert=True)
+        events.store(run.id, [LoopEvent(Event.Kind.STATE, {"state": run.state})], last=1)
+        transaction.on_commit(runner.dispatch)
+    return run
+
+
+def run_get(*, run_id: UUID, user: User | AnonymousUser) -> Run:
+    """One of the user's own runs. Raises RunNotFound."""
+    run = Run.objects.filter(id=run_id, owner_id=user.pk).first()
+    if run is None:
+        raise RunNotFound(f"There is no run {run_id}.")
+    return run
+
+
+def run_list(
+    *, user: User | AnonymousUser, state: str | None = None, kind: str | None = None
+) -> QuerySet[Run]:
+    """The user's own runs, perhaps those of a state or kind only. Work in the background is among
+    them if its kind is asked for."""
+    runs = Run.objects.filter(owner_id=user.pk)
+    runs = runs if state is None else runs.filter(state=state)
+    if kind is not None:
+        return runs.filter(kind=kind)
+    return runs.exclude(kind__in=[name for name, known in KINDS.items() if known.background])
+
+
+def run_cancel(*, run: Run) -> Run:
+    """Stop the run, wherever it works; nothing happens to one that has ended. Gives it anew."""
+    active = Run.objects.filter(id=run.id, state__in=Run.ACTIVE)
+    if active.update(cancel_requested=True) and not outcomes.finish(
+        run.id, outcomes.STOPPED, expected=[Run.State.QUEUED]
+    ):
+        runner.cancel(run.id)
+    return Run.objects.get(id=run.id)
+
+
+def queue_position(*, run: Run) -> int:
+    """How many runs will start before this one, plus one; 0 when it does not wait."""
+    if run.state != Run.State.QUEUED:
+        return 0
+    ahead = Run.objects.filter(state=Run.State.QUEUED, created_at__lt=run.created_at)
+    return ahead.count() + 1
+
+
+def tool_call_decide(
+    *, run: Run, call_id: str, decision: Word, arguments: JSON | None = None
+) -> Run:
+    """Let the tool call that the run waits for go ahead, perhaps with other arguments, or not.
+
+    Saying the same again changes nothing. Raises ToolCallNotFound, or RunConflict when the call
+    does not wait (any more).
+    """
+    text = json.dumps(arguments, ensure_ascii=False) if arguments is not None else None
+    data: JSON = events.storable({"id": call_id, "decision": decision, "arguments": text})
+    with transaction.atomic():
+        locked = Run.objects.select_for_update().get(id=run.id)
+        if data not in _logged(locked, Event.Kind.TOOL_DECISION):
+            _require_pending(locked, data["id"])
+            state = LoopEvent(Event.Kind.STATE, {"state": Run.State.RUNNING.value})
+            word = LoopEvent(Event.Kind.TOOL_DECISION, data)
+            events.append(run.id, [word, state], state=Run.State.RUNNING)
+            transaction.on_commit(lambda: runner.nudge(run.id))
+    return Run.objects.get(id=run.id)
+
+
+def _logged(run: Run, kind: str) -> list[JSON]:
+    return list(run.events.filter(kind=kind).order_by("seq").values_list("data", flat=True))
+
+
+def _require_pending(run: Run, call_id: str) -> None:
+    ids = [call["id"] for call in _logged(run, Event.Kind.TOOL_CALL)]
+    if call_id not in ids:
+        raise ToolCallNotFound(f"This run has no tool call {call_id}.")
+    if run.state != Run.State.WAITING or ids[-1] != call_id:
+        raise RunConflict(f"The tool call {call_id} does not wait for a decision.")

@@ -1,0 +1,216 @@
+"""What OpenAI's routes take, as checked JSON. Fields that are not known are ignored."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+
+from chat.api.fields import Flag, Text, Whole
+from chat.api.openai_bodies import ChatShape, TextShape
+from chat.api.serializers import (
+    LARGEST_INTEGER,
+    MAX_MESSAGES,
+    MODEL_HELP,
+    MessageSerializer,
+    SamplingSerializer,
+)
+from chat.api.structure import (
+    Grammar,
+    Prompt,
+    ResponseFormatSerializer,
+    Schema,
+    ToolChoice,
+    Unsupported,
+)
+from inference.types import Constraint, GenerationRequest, Message, Sampling, ToolSpec
+
+MAX_CHOICES = 16
+MAX_TOOLS = 128
+COMPLETION_MAX_TOKENS = 16  # OpenAI's default for text completions
+NO_PARAMETERS = {"type": "object", "properties": {}}
+NAME = r"^[A-Za-z0-9_-]{1,64}\Z"
+
+
+class StreamOptionsSerializer(serializers.Serializer[Any]):
+    include_usage = Flag(required=False, allow_null=True)
+
+
+class CommonSerializer(SamplingSerializer):
+    """What chat and text completions have in common."""
+
+    model = Text(required=False, allow_null=True, max_length=255, help_text=MODEL_HELP)
+    seed = Whole(
+        min_value=-LARGEST_INTEGER - 1,
+        max_value=LARGEST_INTEGER,
+        required=False,
+        allow_null=True,
+    )
+    max_tokens = Whole(min_value=1, max_value=LARGEST_INTEGER, required=False, allow_null=True)
+    n = Whole(min_value=1, max_value=MAX_CHOICES, required=False, allow_null=True)
+    stream = Flag(required=False, allow_null=True)
+    stream_options = StreamOptionsSerializer(required=False, allow_null=True)
+    guided_grammar = Grammar(required=False, allow_null=True)
+    logit_bias = Unsupported()
+
+    @property
+    def streams(self) -> bool:
+        return bool(self.validated_data.get("stream"))
+
+    @property
+    def includes_usage(self) -> bool:
+        options = self.validated_data.get("stream_options") or {}
+        return bool(options.get("include_usage"))
+
+    def sampling(self) -> Sampling:
+        """Any 64-bit seed is taken; the engine wants it positive."""
+        sampling = self.build(self.validated_data)
+        seed = None if sampling.seed is None else sampling.seed & LARGEST_INTEGER
+        return dataclasses.replace(sampling, seed=seed)
+
+
+class OpenAIFunctionSerializer(serializers.Serializer[Any]):
+    name = serializers.RegexField(NAME)
+    description = Text(required=False, allow_null=True)
+    parameters = Schema(required=False, allow_null=True)
+
+
+class OpenAIToolSerializer(serializers.Serializer[Any]):
+    """A function that the model may call."""
+
+    type = serializers.ChoiceField(choices=["function"])
+    function = OpenAIFunctionSerializer()
+
+    @staticmethod
+    def build(data: dict[str, Any]) -> ToolSpec:
+        function = data["function"]
+        parameters = function.get("parameters") or NO_PARAMETERS
+        return ToolSpec(function["name"], function.get("description") or "", parameters)
+
+
+class OpenAIMessageSerializer(MessageSerializer):
+    """A message; `developer` is OpenAI's newer word for `system`."""
+
+    role = serializers.ChoiceField(choices=["developer", *MessageSerializer.roles])
+
+    @staticmethod
+    def build(data: dict[str, Any]) -> Message:
+        role = "system" if data["role"] == "developer" else data["role"]
+        return MessageSerializer.build({**data, "role": role})
+
+
+class OpenAIChatSerializer(CommonSerializer):
+    """POST /v1/chat/completions."""
+
+    messages: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=OpenAIMessageSerializer(), allow_empty=False, max_length=MAX_MESSAGES
+    )
+    max_completion_tokens = Whole(
+        min_value=1, max_value=LARGEST_INTEGER, required=False, allow_null=True
+    )
+    tools: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=OpenAIToolSerializer(), max_length=MAX_TOOLS, required=False, allow_null=True
+    )
+    tool_choice = ToolChoice(required=False, allow_null=True)
+    parallel_tool_calls = Flag(required=False, allow_null=True)
+    response_format = ResponseFormatSerializer(required=False, allow_null=True)
+    logprobs = Flag(required=False, allow_null=True)
+    top_logprobs = Whole(min_value=0, max_value=20, required=False, allow_null=True)
+    functions = Unsupported()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("top_logprobs") is not None and not attrs.get("logprobs"):
+            raise serializers.ValidationError({"top_logprobs": "Needs logprobs: true."})
+        if attrs.get("guided_grammar") and self._constraint(attrs.get("response_format")):
+            message = "Cannot be combined with response_format."
+            raise serializers.ValidationError({"guided_grammar": message})
+        return attrs
+
+    @staticmethod
+    def _constraint(data: dict[str, Any] | None) -> Constraint | None:
+        return ResponseFormatSerializer.build(data)
+
+    def shape(self) -> ChatShape:
+        return ChatShape(self.validated_data.get("n") or 1)
+
+    def requests(self, owner: str) -> list[GenerationRequest]:
+        """One request a choice."""
+        data = self.validated_data
+        parallel = data.get("parallel_tool_calls")
+        request = GenerationRequest(
+            messages=tuple(OpenAIMessageSerializer.build(each) for each in data["messages"]),
+            model=data.get("model") or "",
+            sampling=self.sampling(),
+            max_tokens=data.get("max_completion_tokens") or data.get("max_tokens"),
+            stop=data.get("stop") or (),
+            tools=tuple(OpenAIToolSerializer.build(tool) for tool in data.get("tools") or ()),
+            tool_choice=data.get("tool_choice") or "auto",
+            parallel_tool_calls=True if parallel is None else parallel,
+            constraint=data.get("guided_grammar") or self._constraint(data.get("response_format")),
+            top_logprobs=(data.get("top_logprobs") or 0) if data.get("logprobs") else None,
+            owner=owner,
+        )
+        return choices(request, data.get("n") or 1)
+
+
+class OpenAICompletionSerializer(CommonSerializer):
+    """POST /v1/completions."""
+
+    prompt = Prompt()
+    echo = Flag(required=False, allow_null=True)
+    logprobs = Whole(min_value=0, max_value=5, required=False, allow_null=True)
+    suffix = Unsupported()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs["prompt"]) * (attrs.get("n") or 1) > MAX_CHOICES:
+            message = f"At most {MAX_CHOICES} answers can be asked for at once."
+            raise serializers.ValidationError({"prompt": message})
+        return attrs
+
+    def shape(self) -> TextShape:
+        data = self.validated_data
+        return TextShape(
+            [
+                prompt if data.get("echo") else ""
+                for prompt in data["prompt"]
+                for _ in range(data.get("n") or 1)
+            ]
+        )
+
+    def requests(self, owner: str) -> list[GenerationRequest]:
+        """One request a choice, prompt by prompt."""
+        data = self.validated_data
+        return [
+            request
+            for prompt in data["prompt"]
+            for request in choices(self._request(prompt, owner), data.get("n") or 1)
+        ]
+
+    def _request(self, prompt: str, owner: str) -> GenerationRequest:
+        data = self.validated_data
+        return GenerationRequest(
+            prompt=prompt,
+            model=data.get("model") or "",
+            sampling=self.sampling(),
+            max_tokens=data.get("max_tokens") or COMPLETION_MAX_TOKENS,
+            stop=data.get("stop") or (),
+            constraint=data.get("guided_grammar"),
+            top_logprobs=data.get("logprobs"),
+            owner=owner,
+        )
+
+
+def choices(request: GenerationRequest, count: int) -> list[GenerationRequest]:
+    """The request once for each of its `n` choices, each with a seed of its own."""
+    return [
+        dataclasses.replace(request, id=uuid.uuid4().hex, sampling=_seeded(request.sampling, index))
+        for index in range(count)
+    ]
+
+
+def _seeded(sampling: Sampling, index: int) -> Sampling:
+    if sampling.seed is None:
+        return sampling
+    return dataclasses.replace(sampling, seed=(sampling.seed + index) & LARGEST_INTEGER)

@@ -1,0 +1,175 @@
+"""What the native chat routes take and give, as checked JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from chat.api.fields import Content, Flag, Number, Stop, Text, Whole
+from inference.types import GenerationRequest, Message, Sampling, ToolCall
+
+MAX_MESSAGES = 10_000
+ASK_MAX_TOKENS = 128_000
+LARGEST_INTEGER = 2**63 - 1
+LEAST_TOP_P = 1e-6  # what top_p 0 means: the likeliest token alone
+MODEL_HELP = "A model's id; the default model answers when it is missing."
+
+
+class FunctionCallSerializer(serializers.Serializer[Any]):
+    name = Text(allow_blank=False)
+    arguments = Text(help_text="JSON text, exactly as the model wrote it.")
+
+
+class ToolCallSerializer(serializers.Serializer[Any]):
+    """A call that an assistant made earlier in the conversation."""
+
+    id = Text()
+    type = serializers.ChoiceField(choices=["function"], default="function")
+    function = FunctionCallSerializer()
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """One turn of the conversation, in the OpenAI convention."""
+
+    roles = ("system", "user", "assistant", "tool")
+
+    role = serializers.ChoiceField(choices=roles)
+    content = Content(required=False, allow_null=True)
+    name = Text(required=False, allow_null=True)
+    tool_calls: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=ToolCallSerializer(), required=False, allow_null=True
+    )
+    tool_call_id = Text(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("content") is None and not attrs.get("tool_calls"):
+            raise serializers.ValidationError({"content": "This field is required."})
+        return attrs
+
+    @staticmethod
+    def build(data: dict[str, Any]) -> Message:
+        """The message as the inference layer knows it."""
+        return Message(
+            role=data["role"],
+            content=data.get("content") or "",
+            tool_calls=tuple(
+                ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+                for call in data.get("tool_calls") or ()
+            ),
+            tool_call_id=data.get("tool_call_id"),
+            name=data.get("name"),
+        )
+
+
+class SamplingSerializer(serializers.Serializer[Any]):
+    """How the next token is drawn; what is missing or null has the server's default."""
+
+    temperature = Number(min_value=0, max_value=2, required=False, allow_null=True)
+    top_p = Number(min_value=0, max_value=1, required=False, allow_null=True)
+    top_k = Whole(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
+    min_p = Number(min_value=0, max_value=1, required=False, allow_null=True)
+    repetition_penalty = Number(min_value=0.1, max_value=2, required=False, allow_null=True)
+    presence_penalty = Number(min_value=-2, max_value=2, required=False, allow_null=True)
+    frequency_penalty = Number(min_value=-2, max_value=2, required=False, allow_null=True)
+    seed = Whole(min_value=0, max_value=LARGEST_INTEGER, required=False, allow_null=True)
+    stop = Stop(required=False, allow_null=True)
+
+    @staticmethod
+    def build(data: dict[str, Any]) -> Sampling:
+        """The sampling of validated data."""
+        defaults = {
+            "temperature": settings.DEFAULT_TEMPERATURE,
+            "top_p": settings.DEFAULT_TOP_P,
+        }
+        given = {
+            name: data[name] for name in Sampling.__dataclass_fields__ if data.get(name) is not None
+        }
+        if given.get("top_p") == 0:
+            given["top_p"] = LEAST_TOP_P
+        return Sampling(**{**defaults, **given})
+
+
+class ChatRequestSerializer(SamplingSerializer):
+    """A conversation to be answered."""
+
+    messages: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=MessageSerializer(), allow_empty=False, max_length=MAX_MESSAGES
+    )
+    model = Text(required=False, allow_null=True, max_length=255, help_text=MODEL_HELP)
+    max_tokens = Whole(
+        min_value=1,
+        max_value=LARGEST_INTEGER,
+        required=False,
+        allow_null=True,
+        help_text="At most so many tokens; capped by what the context has left.",
+    )
+    stream = Flag(
+        required=False,
+        allow_null=True,
+        help_text="True makes /api/chat/completions answer as /api/chat/completions/stream does.",
+    )
+
+    def generation(self, owner: str) -> GenerationRequest:
+        """The validated request as the inference layer knows it."""
+        data = self.validated_data
+        return GenerationRequest(
+            messages=tuple(MessageSerializer.build(message) for message in data["messages"]),
+            model=data.get("model") or "",
+            sampling=self.build(data),
+            max_tokens=data.get("max_tokens"),
+            stop=data.get("stop") or (),
+            owner=owner,
+        )
+
+
+class AskRequestSerializer(serializers.Serializer[Any]):
+    """A single question."""
+
+    question = Text(allow_blank=False)
+    max_tokens = Whole(min_value=1, max_value=LARGEST_INTEGER, required=False, allow_null=True)
+
+    def generation(self, owner: str) -> GenerationRequest:
+        """The question as a conversation of one message."""
+        data = self.validated_data
+        return GenerationRequest(
+            messages=(Message(role="user", content=data["question"]),),
+            sampling=SamplingSerializer.build({}),
+            max_tokens=data.get("max_tokens") or ASK_MAX_TOKENS,
+            owner=owner,
+        )
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """Tokens counted, and where the time went, in seconds."""
+
+    prompt_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField(help_text="Prompt tokens that needed no prefill.")
+    completion_tokens = serializers.IntegerField()
+    total_tokens = serializers.IntegerField()
+    queue_seconds = serializers.FloatField()
+    prefill_seconds = serializers.FloatField()
+    first_token_seconds = serializers.FloatField()
+    decode_seconds = serializers.FloatField()
+
+
+class AnswerMessageSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=["assistant"])
+    content = serializers.CharField()
+    thinking = serializers.CharField(required=False, help_text="Only from models that think.")
+
+
+class ChatResponseSerializer(serializers.Serializer[Any]):
+    """A whole answer."""
+
+    id = serializers.CharField()
+    model = serializers.CharField(help_text="The model that answered.")
+    created = serializers.IntegerField(help_text="Unix time.")
+    message = AnswerMessageSerializer()
+    finish_reason = serializers.ChoiceField(choices=["stop", "length", "cancelled", "error"])
+    usage = UsageSerializer()
+
+
+class AskResponseSerializer(serializers.Serializer[Any]):
+    answer = serializers.CharField()

@@ -1,0 +1,130 @@
+"""What the chat templates are given."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+
+from agents.models import Run
+from agents.services import queue_position
+from chat.models import Conversation, Message
+from chat.presenting import message_views
+from chat.search import SHOWN, conversation_groups, conversation_list
+from chat.tree import PAGE, path_read
+from inference import services as inference
+from inference.errors import InferenceError
+from inference.models import LanguageModel
+from inference.overview import is_downloaded
+
+Context = dict[str, Any]
+
+EXAMPLES = [
+    {"title": "Learn", "prompt": "Why is the sky blue? Explain it to a curious ten-year-old."},
+    {
+        "title": "Write",
+        "prompt": "Write a short, warm invitation to a dinner in the garden.",
+    },
+    {"title": "Code", "prompt": "Write a Python function that finds all prime numbers below n."},
+    {"title": "Plan", "prompt": "Plan a relaxed weekend in Paris for two people who love art."},
+]
+
+
+def home(owner: User, query: str = "") -> Context:
+    """A new chat."""
+    return sidebar(owner, query) | models(None) | {"examples": EXAMPLES}
+
+
+def conversation(
+    owner: User, shown: Conversation, before: Message | None = None, query: str = ""
+) -> Context:
+    """A conversation's page; it ends above the message `before`."""
+    shared = sidebar(owner, query, str(shown.id)) | models(shown)
+    return shared | thread(shown, before) | {"gauge": gauge(shown)}
+
+
+def sidebar(owner: User, query: str = "", current: str = "") -> Context:
+    entries = conversation_list(owner=owner, query=query)
+    return {
+        "groups": conversation_groups(entries[:SHOWN]),
+        "more": len(entries) > SHOWN,
+        "query": query,
+        "current": uuid_or_none(current),
+    }
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def thread(shown: Conversation, before: Message | None = None) -> Context:
+    """The newest messages of the path, or those above `before`."""
+    messages = path_read(before.parent_id if before else shown.leaf_id, PAGE)
+    older = messages[0].id if messages and messages[0].parent_id else None
+    return {
+        "conversation": shown,
+        "views": message_views(shown, messages),
+        "older": older,
+        "is_older": before is not None,
+    }
+
+
+def models(shown: Conversation | None) -> Context:
+    """For the model picker."""
+    rows = list(LanguageModel.objects.all())
+    default = inference.model_default()
+    chosen = shown.model if shown else ""
+    row = next((row for row in rows if row.name == chosen), None) if chosen else default
+    return {
+        "conversation": shown,
+        "models": rows,
+        "default_model": default,
+        "chosen_model": chosen,
+        "unknown_model": chosen if chosen and row is None else "",
+        **(model_state(row) if row else {}),
+    }
+
+
+def model_state(row: LanguageModel) -> Context:
+    unloaded = row.state == LanguageModel.State.UNLOADED
+    return {
+        "model": row,
+        "percent": round(row.progress * 100),
+        "downloads": unloaded and not is_downloaded(row),
+    }
+
+
+def gauge(shown: Conversation) -> Context | None:
+    """How full the context was at the end of the newest answer."""
+    answers = shown.messages.filter(run__state__in=[Run.State.COMPLETED, Run.State.STOPPED])
+    run = Run.objects.filter(message__in=answers.order_by("-created_at")[:1]).first()
+    if run is None or not run.usage.get("prompt_tokens"):
+        return None
+    row = LanguageModel.objects.filter(name=run.model, context_length__gt=0).first()
+    if row is None:
+        return None
+    used = run.usage["prompt_tokens"] + run.usage.get("completion_tokens", 0)
+    percent = min(round(100 * used / row.context_length), 100)
+    return {"used": used, "total": row.context_length, "percent": percent}
+
+
+def footing(shown: Conversation) -> Context:
+    """What changes on the page, beside the answer, when it ends."""
+    return {"gauge": gauge(shown), **_state_of(shown)}
+
+
+def _state_of(shown: Conversation) -> Context:
+    try:
+        return model_state(inference.model_resolve(shown.model))
+    except InferenceError:
+        return {}
+
+
+def loading(answer: Message) -> Context:
+    """Why an answer has not begun."""
+    position = queue_position(run=answer.run) if answer.run else 0
+    return {"position": position, **_state_of(answer.conversation)}

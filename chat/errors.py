@@ -1,0 +1,12 @@
+"""What a conversation refuses."""
+
+from __future__ import annotations
+
+from inference.errors import InferenceError
+
+
+class MessageConflict(InferenceError):
+    """The message is not in a state in which that can be done to it."""
+
+    status = 409
+    code = "message_conflict"

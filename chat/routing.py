@@ -1,0 +1,7 @@
+"""The WebSocket routes of the chat app."""
+
+from django.urls import path
+
+from chat.consumers import ChatConsumer
+
+websocket_urlpatterns = [path("api/chat/ws", ChatConsumer.as_asgi())]

@@ -1,0 +1,51 @@
+// What every page needs: toasts, the dialog, the navigation drawer on a phone.
+
+export function toast(text) {
+  const box = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
+  box.textContent = text;
+  document.getElementById("toasts").append(box);
+}
+
+const keep = 8000; // ms that a toast stays
+new MutationObserver((changes) => {
+  for (const change of changes) {
+    for (const node of change.addedNodes) setTimeout(() => node.remove(), keep);
+  }
+}).observe(document.getElementById("toasts"), { childList: true });
+for (const box of document.querySelectorAll("#toasts > .toast")) setTimeout(() => box.remove(), keep);
+
+const dialog = document.getElementById("dialog");
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "dialog-body" && !dialog.open) dialog.showModal();
+});
+document.addEventListener("htmx:load", (event) => { // what came in may want the focus
+  const field = event.target.querySelector?.('[aria-invalid="true"], [autofocus]');
+  field?.focus();
+  if (field?.matches("input")) field.select();
+});
+document.addEventListener("dialog-close", () => dialog.close());
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog || event.target.closest("[data-dialog-close]")) dialog.close();
+});
+
+function drawer(open) {
+  document.body.classList.toggle("drawer-open", open);
+  const opener = document.querySelector(".topbar__menu");
+  opener?.setAttribute("aria-expanded", String(open));
+  (open ? document.querySelector(".sidebar a") : opener)?.focus();
+}
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-drawer]")) drawer(!document.body.classList.contains("drawer-open"));
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.classList.contains("drawer-open")) drawer(false);
+});
+
+document.addEventListener("htmx:sendError", () => {
+  toast("Cortex cannot be reached. Nothing you wrote is lost: try again in a moment.");
+});
+document.addEventListener("htmx:responseError", (event) => {
+  let text = "That did not work.";
+  try { text = JSON.parse(event.detail.xhr.responseText).error.message; } catch { /* not JSON */ }
+  toast(text);
+});

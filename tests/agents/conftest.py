@@ -1,0 +1,99 @@
+"""Runs whose loops a test writes: register a generator function, start it, wait for its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from agents import events, runner, services
+from agents.kinds import KINDS, RunKind
+from agents.loops import Loop, LoopEvent
+from agents.models import Event, Run
+
+LoopFunction = Callable[[Run], Loop]
+
+_loop: dict[str, LoopFunction] = {}
+
+
+def registered_loop(run: Run) -> Loop:
+    """The loop of kind "test": whatever the test has registered."""
+    return _loop["function"](run)
+
+
+def text(piece: str) -> LoopEvent:
+    return LoopEvent("text", {"text": piece})
+
+
+class Runs:
+    """Starts runs of the test's own loop, and waits for what happens to them."""
+
+    def __init__(self, owner: User) -> None:
+        self.owner = owner
+
+    def start(self, loop: LoopFunction, **params: Any) -> Run:
+        _loop["function"] = loop
+        return services.run_start(owner=self.owner, kind="test", params=params)
+
+    def until(self, run: Run, *states: str, seconds: float = 20) -> Run:
+        """The run once it is in one of the states; in any final one if none is named."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            run = Run.objects.get(id=run.id)
+            if run.state in states or (not states and not run.is_active):
+                return run
+            time.sleep(0.01)
+        raise AssertionError(f"after {seconds} s the run is {run.state}")
+
+    def until_logged(self, run: Run, kind: str, seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if kind in kinds(run):
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"no {kind} event in {kinds(run)}")
+
+
+def kinds(run: Run) -> list[str]:
+    return [event.kind for event in events.read(run.id)]
+
+
+def idle(seconds: float = 20) -> None:
+    """Wait until no run is in this process's hands."""
+    deadline = time.monotonic() + seconds
+    while runner.is_active() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not runner.is_active()
+
+
+class PlainRenderer:
+    """Shows a run as words in brackets: enough to see which events came when."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def start(self, events_so_far: Sequence[Event]) -> str:
+        return f"<start>{self._shown(events_so_far)}</start>"
+
+    def feed(self, new_events: Sequence[Event]) -> str:
+        if new_events[-1].kind == "done":
+            return f"<final>{Run.objects.get(id=self.run.id).output}</final>"
+        return f"<more>{self._shown(new_events)}</more>"
+
+    def _shown(self, events: Sequence[Event]) -> str:
+        return "".join(event.data.get("text", "") for event in events)
+
+
+@pytest.fixture
+def runs(owner: User) -> Iterator[Runs]:
+    KINDS["test"] = RunKind(
+        loop="tests.agents.conftest.registered_loop", renderer="tests.agents.conftest.PlainRenderer"
+    )
+    yield Runs(owner)
+    for run in Run.objects.filter(state__in=Run.ACTIVE):
+        services.run_cancel(run=run)
+    idle()
+    del KINDS["test"]

@@ -1,0 +1,14 @@
+"""A loop for tests that need a run in another process, and kill it."""
+
+import time
+
+from agents.control import cancel_check
+from agents.loops import LoopEvent
+
+
+def endless_loop(run):
+    cancelled, number = cancel_check(), 0
+    while not cancelled() and number < run.params.get("pieces", 10_000):
+        yield LoopEvent("text", {"text": f"{number} "})
+        number += 1
+        time.sleep(0.05)

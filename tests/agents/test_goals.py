@@ -1,0 +1,89 @@
+"""Agent runs end to end in the database: start, steps, answer, limits, disabled tools."""
+
+import json
+import time
+
+import pytest
+
+from agents import runner
+from agents.errors import AgentsDisabled
+from agents.goals import Goal, goal_start, limit_sentence
+from agents.models import Run
+from inference.errors import ModelNotFound
+from tooling.models import ToolCall
+from tooling.services import tool_disable
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def step(action, **action_input):
+    return f"Thought: t\nAction: {action}\nAction Input: {json.dumps(action_input)}"
+
+
+def finished(run, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        run.refresh_from_db()
+        if not run.is_active and not runner.is_active():
+            return run
+        time.sleep(0.02)
+    raise AssertionError(f"the run is still {run.state}")
+
+
+def test_a_goal_is_worked_on_until_an_answer_stands(scripted, owner):
+    scripted.reply(step("calculator", expression="2**10"))
+    scripted.reply(step("finish", answer="1024"))
+    run = finished(goal_start(owner=owner, goal=Goal("What is 2 to the power of 10?")))
+    assert (run.state, run.finish_reason, run.output) == (Run.State.COMPLETED, "stop", "1024")
+    first, last = run.steps.all()
+    assert (first.action, first.observation) == ("calculator", "Success: 1024")
+    assert (last.action, last.status) == ("finish", "completed")
+    assert ToolCall.objects.get(run=run.id).state == "succeeded"
+    assert limit_sentence(run) == ""
+
+
+def test_a_disabled_tool_is_not_offered_and_calling_it_is_an_observation(scripted, owner):
+    tool_disable(name="calculator", by=owner)
+    for _ in range(2):
+        scripted.reply(step("calculator", expression="1"))
+    scripted.reply(step("finish", answer="no"))
+    run = finished(goal_start(owner=owner, goal=Goal("g")))
+    first = run.steps.first()
+    assert first.status == "failed"
+    assert "'calculator' is not an action" in first.observation
+    assert "calculator" not in scripted.requests[0].messages[0].content
+
+
+def test_invalid_arguments_are_an_observation(scripted, owner):
+    scripted.reply(step("calculator", nonsense=1, other=2))
+    scripted.reply(step("finish", answer="x"))
+    run = finished(goal_start(owner=owner, goal=Goal("g")))
+    assert run.steps.first().observation.startswith("Error: ")
+    assert run.state == Run.State.COMPLETED
+
+
+def test_a_limit_is_said(scripted, owner):
+    scripted.reply(step("calculator", expression="1+1"))
+    scripted.reply(step("finish", answer="2?"))
+    run = finished(goal_start(owner=owner, goal=Goal("g", max_iterations=1)))
+    assert run.finish_reason == "max_iterations"
+    assert limit_sentence(run) == "The run reached the limit of 1 steps."
+
+
+def test_plan_first_is_logged_and_given_to_the_model(scripted, owner):
+    scripted.reply("1. Answer.")
+    scripted.reply(step("finish", answer="x"))
+    run = finished(goal_start(owner=owner, goal=Goal("g", plan_first=True)))
+    assert run.events.get(kind="plan").data == {"text": "1. Answer."}
+    assert "Plan:\n1. Answer." in scripted.requests[1].messages[1].content
+
+
+def test_agents_can_be_turned_off(settings, owner):
+    settings.ENABLE_AGENTS = False
+    with pytest.raises(AgentsDisabled):
+        goal_start(owner=owner, goal=Goal("g"))
+
+
+def test_an_unknown_model_is_refused_at_once(owner):
+    with pytest.raises(ModelNotFound):
+        goal_start(owner=owner, goal=Goal("g"), model="nobody/nothing")

@@ -1,0 +1,249 @@
+"""One error shape for programs, designed pages for people."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import socket
+
+import pytest
+import requests
+from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client, override_settings
+from django.urls import include, path
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from cortex_site.api import problem_of
+from cortex_site.server import BoundedRequest
+from inference.errors import ContextOverflow, GenerationFailed, InvalidRequest, QueueFull
+from tests.server import CortexServer
+from tooling.errors import ToolDisabled
+
+pytestmark = pytest.mark.django_db
+
+
+class Turn(serializers.Serializer):
+    role = serializers.ChoiceField(["user", "system"])
+
+
+class Body(serializers.Serializer):
+    messages = Turn(many=True)
+    count = serializers.IntegerField(min_value=1)
+
+
+class Validating(APIView):
+    def post(self, request: Request) -> Response:
+        Body(data=request.data).is_valid(raise_exception=True)
+        return Response({})
+
+
+class Breaking(APIView):
+    def get(self, request: Request) -> Response:
+        raise RuntimeError("the secret reason")
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("the secret reason")
+
+
+def busy(request: HttpRequest) -> HttpResponse:
+    raise QueueFull("Too many requests are waiting.")
+
+
+urlpatterns = [
+    path("api/validating", Validating.as_view()),
+    path("api/breaking", Breaking.as_view()),
+    path("api/broken", broken),
+    path("api/busy", busy),
+    path("broken", broken),
+    path("", include("cortex_site.urls")),
+]
+handler404 = "cortex_site.errors.page_not_found"
+handler500 = "cortex_site.errors.server_error"
+
+
+@pytest.fixture(autouse=True)
+def routes():
+    with override_settings(ROOT_URLCONF=__name__):
+        yield
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(SERVER_NAME="localhost", raise_request_exception=False)
+
+
+def test_validation_names_the_field_by_its_path(client: Client) -> None:
+    body = {"messages": [{"role": "user"}, {"role": "robot"}], "count": 0}
+    response = client.post("/api/validating", body, content_type="application/json")
+    error = response.json()["error"]
+    assert response.status_code == 400
+    assert error["code"] == "invalid_request"
+    assert error["field"] == "messages.1.role"
+    assert set(error["details"]["fields"]) == {"messages.1.role", "count"}
+    assert "robot" in error["message"]
+
+
+@pytest.mark.parametrize("body", ["{", "", "nul", '{"a": }', "\xff", "[" * 100_000])
+def test_broken_json(client: Client, body: str) -> None:
+    response = client.generic(
+        "POST", "/api/validating", body.encode("latin-1"), content_type="application/json"
+    )
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] in ("invalid_json", "invalid_request")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("path", ["/api/breaking", "/api/broken"])
+def test_a_500_has_an_id_that_stands_in_the_log_and_no_trace(
+    client: Client, caplog: pytest.LogCaptureFixture, path: str, debug: bool
+) -> None:
+    with override_settings(DEBUG=debug):
+        response = client.get(path)
+    error = response.json()["error"]
+    assert response.status_code == 500
+    assert "secret" not in response.content.decode()
+    [record] = [r for r in caplog.records if error["id"] in r.getMessage()]
+    assert record.exc_info
+    assert "the secret reason" in str(record.exc_info[1])
+
+
+def test_a_500_page_is_designed(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    response = client.get("/broken", HTTP_ACCEPT="text/html")
+    page = response.content.decode()
+    found = re.search(r"under id (\w+)", page)
+    assert response.status_code == 500
+    assert found
+    assert found[1] in caplog.text
+    assert "secret" not in page
+
+
+def test_a_plain_view_may_raise_an_inference_error(client: Client) -> None:
+    response = client.get("/api/busy")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert response.json()["error"]["code"] == "queue_full"
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("path", ["/api/nope", "/api/", "/v1/nope"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_unknown_api_paths(client: Client, method: str, path: str, debug: bool) -> None:
+    with override_settings(DEBUG=debug):
+        response = client.generic(method, path, HTTP_ACCEPT="text/html")
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "not_found"
+
+
+def test_unknown_pages(client: Client) -> None:
+    page = client.get("/nope", HTTP_ACCEPT="text/html")
+    assert page.status_code == 404
+    assert "There is nothing here" in page.content.decode()
+    assert client.get("/nope").json()["error"]["code"] == "not_found"
+
+
+def test_a_wrong_method_says_which_are_right(client: Client) -> None:
+    response = client.delete("/api/health")
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
+    assert response.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("exception", "status", "code", "field"),
+    [
+        (
+            ContextOverflow("Too long.", prompt_tokens=9, context_length=8),
+            422,
+            "context_overflow",
+            None,
+        ),
+        (InvalidRequest("No.", field="messages.0.role"), 400, "invalid_request", "messages.0.role"),
+        (GenerationFailed("It broke."), 500, "generation_failed", None),
+        (ToolDisabled("It is off."), 409, "tool_disabled", None),
+        (Http404("No such chat."), 404, "not_found", None),
+        (PermissionDenied(), 403, "permission_denied", None),
+        (DjangoValidationError({"title": ["Too long."]}), 400, "invalid_request", "title"),
+        (DjangoValidationError("No."), 400, "invalid_request", None),
+        (exceptions.NotAuthenticated(), 401, "not_authenticated", None),
+        (exceptions.Throttled(wait=2.1), 429, "rate_limited", None),
+        (exceptions.UnsupportedMediaType("text/x"), 415, "unsupported_media_type", None),
+        (KeyError("x"), 500, "internal_error", None),
+    ],
+)
+def test_every_cause_has_its_status(
+    exception: Exception, status: int, code: str, field: str | None
+) -> None:
+    problem = problem_of(exception, "GET /x")
+    assert (problem.status, problem.code, problem.field) == (status, code, field)
+    assert bool(problem.id) == (status == 500)
+    json.dumps(problem.body)
+
+
+def test_details_and_retry_after_are_told() -> None:
+    overflow = problem_of(ContextOverflow("Too long.", prompt_tokens=9, context_length=8), "")
+    assert overflow.details == {"prompt_tokens": 9, "context_length": 8}
+    assert problem_of(exceptions.Throttled(wait=2.1), "").headers["Retry-After"] == "3"
+
+
+@pytest.mark.live
+def test_a_body_of_ten_megabytes_is_refused(cortex_server: CortexServer) -> None:
+    headers = {"Content-Type": "application/json"}
+    url = f"{cortex_server.url}/api/chat/completions"
+    response = requests.post(url, data=b" " * 10_000_000, headers=headers, timeout=60)
+    assert response.status_code == 413
+    assert response.json()["error"]["code"] == "body_too_large"
+    assert requests.get(f"{cortex_server.url}/api/health", timeout=30).ok
+
+
+@pytest.mark.live
+def test_a_body_without_length_is_counted(cortex_server: CortexServer) -> None:
+    url = f"{cortex_server.url}/api/chat/completions"
+    chunks = (b" " * 1_000_000 for _ in range(10))
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(url, data=chunks, headers=headers, timeout=60)
+    assert response.status_code == 413
+    assert response.json()["error"]["code"] == "body_too_large"
+
+
+def test_no_more_of_a_body_is_kept_than_is_needed_to_refuse_it(settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    request = BoundedRequest.__new__(BoundedRequest)
+    request.content = io.BytesIO()
+    for _ in range(5):
+        request.handleContentChunk(b"12345678")
+    assert request.content.getvalue() == b"12345678123"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /%ff%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /ask HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /ask HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+        b"NONSENSE\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    ],
+)
+def test_malformed_requests_get_a_400(cortex_server: CortexServer, raw: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", int(cortex_server.port)), timeout=30) as sock:
+        sock.sendall(raw)
+        answer = sock.recv(65536)
+    assert answer.split(b" ")[1].startswith(b"4")
+    assert b"Traceback" not in answer
+    assert requests.get(f"{cortex_server.url}/api/health", timeout=30).ok
+
+
+def test_what_the_door_refuses_under_v1_has_openais_shape(owner_client):
+    response = owner_client.post("/v1/chat/completions", "x", content_type="text/plain")
+    assert response.status_code == 415
+    error = response.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", None)

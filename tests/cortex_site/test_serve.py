@@ -1,0 +1,249 @@
+"""`manage.py serve`: what it refuses, how it starts, how it ends, and that it comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.server import CortexServer, ServerDied, ServerFactory
+
+pytestmark = pytest.mark.live
+
+ENDLESS = {
+    "messages": [{"role": "user", "content": "Count from one to a thousand in words."}],
+    "max_tokens": 4000,
+    "temperature": 0,
+}
+
+
+def refusal(factory: ServerFactory, env: dict[str, str], *args: str) -> str:
+    """The log of a server that does not start."""
+    with pytest.raises(ServerDied) as died:
+        factory.start(env, args)
+    log = str(died.value)
+    assert "Traceback" not in log
+    assert factory.servers[-1].process.returncode == 1
+    return log
+
+
+def children(pid: int) -> list[int]:
+    """The processes below `pid`, its children's children too."""
+    found = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True)
+    pairs = [tuple(map(int, line.split())) for line in found.stdout.splitlines()]
+    below, frontier = [], [pid]
+    while frontier:
+        frontier = [child for child, parent in pairs if parent in frontier]
+        below += frontier
+    return below
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    found = subprocess.run(["ps", "-p", str(pid), "-o", "stat="], capture_output=True, text=True)
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def open_stream(server: CortexServer) -> requests.Response:
+    """An answer that has begun and will not end by itself for a long while."""
+    url = f"{server.url}/api/chat/completions/stream"
+    response = requests.post(url, json=ENDLESS, stream=True, timeout=120)
+    lines = response.iter_lines()
+    while b'"token"' not in next(lines):
+        pass
+    return response
+
+
+# --- Refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "example.org"])
+def test_it_listens_to_this_machine_only(server_factory: ServerFactory, host: str) -> None:
+    log = refusal(server_factory, {"HOST": host})
+    assert f"HOST={host} would open Cortex to the network" in log
+    assert "cortex.E001" in log
+
+
+def test_the_option_is_checked_like_the_variable(server_factory: ServerFactory) -> None:
+    assert "cortex.E001" in refusal(server_factory, {}, "--host", "0.0.0.0")
+
+
+def test_a_port_in_use_is_said(server_factory: ServerFactory) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        log = refusal(server_factory, {"PORT": str(port)})
+    assert f"Cannot listen on 127.0.0.1 port {port}" in log
+    assert "another port" in log
+
+
+@pytest.mark.parametrize("port", ["x", "70000", "-1"])
+def test_a_bad_port_is_said(server_factory: ServerFactory, port: str) -> None:
+    assert f"PORT='{port}' is not valid" in refusal(server_factory, {"PORT": port})
+
+
+def test_a_bad_env_line_is_said(server_factory: ServerFactory, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("LOG_LEVEL=INFO\nthis is no setting\n")
+    log = refusal(server_factory, {"ENV_FILE": str(tmp_path / "env")})
+    assert "line 2" in log
+
+
+def test_a_misspelt_variable_is_a_warning(server_factory: ServerFactory, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("DEFAULT_MODLE=x\n")
+    server = server_factory.start({"ENV_FILE": str(tmp_path / "env")})
+    assert "line 1: DEFAULT_MODLE is not a setting" in server.log()
+    assert "Did you mean DEFAULT_MODEL?" in server.log()
+
+
+@pytest.mark.parametrize("key", ["", "a-key-of-their-own"])
+def test_a_data_folder_that_cannot_be_written(
+    server_factory: ServerFactory, tmp_path: Path, key: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    env = {"DATA_DIR": str(tmp_path / "file" / "data"), "SECRET_KEY": key}
+    log = refusal(server_factory, env)
+    assert "DATA_DIR=" in log
+
+
+def test_a_database_out_of_reach(server_factory: ServerFactory) -> None:
+    url = "postgres://me:hunter2@127.0.0.1:9/cortex"
+    log = refusal(server_factory, {"DATABASE_URL": url})
+    assert "The database cannot be reached" in log
+    assert "hunter2" not in log
+
+
+def test_a_database_that_is_none(server_factory: ServerFactory, tmp_path: Path) -> None:
+    (tmp_path / "text.sqlite3").write_text("This is no database, and it is long enough. " * 99)
+    log = refusal(server_factory, {"DATABASE_URL": f"sqlite:///{tmp_path}/text.sqlite3"})
+    assert "not a database" in log
+
+
+def test_redis_out_of_reach(server_factory: ServerFactory) -> None:
+    assert "cortex.E004" in refusal(server_factory, {"REDIS_URL": "redis://127.0.0.1:9/0"})
+
+
+@pytest.mark.parametrize("model", ["no-such-model-anywhere", "../etc"])
+def test_a_model_that_is_not_there(server_factory: ServerFactory, model: str) -> None:
+    assert f"--model {model}" in refusal(server_factory, {}, "--model", model)
+
+
+def test_a_folder_without_a_model(server_factory: ServerFactory, tmp_path: Path) -> None:
+    assert f"--model {tmp_path}" in refusal(server_factory, {}, "--model", str(tmp_path))
+
+
+# --- Listens --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_it_listens_on_every_name_of_this_machine(server_factory: ServerFactory, host: str) -> None:
+    server = server_factory.start({"HOST": host})
+    assert requests.get(f"{server.url}/api", timeout=30).json()["name"] == "Cortex"
+
+
+# --- Ends ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly(server_factory: ServerFactory, number: int) -> None:
+    server = server_factory.start()
+    assert requests.get(f"{server.url}/api/health", timeout=30).ok
+    assert server.stop(number) == 0
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_a_stream_open_and_leaves_no_child(
+    server_factory: ServerFactory, number: int
+) -> None:
+    server = server_factory.start()
+    with open_stream(server):
+        below = children(server.pid)
+        assert below
+        assert server.stop(number) == 0
+    wait_until(lambda: not any(map(is_alive, below)))
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.model
+def test_ctrl_c_reaches_the_whole_group_and_leaves_no_trace(server_factory: ServerFactory) -> None:
+    """A terminal signals the model processes too; they leave that to the server."""
+    server = server_factory.start()
+    with open_stream(server):
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.process.wait(20) == 0
+    assert "Traceback" not in server.log()
+    assert "KeyboardInterrupt" not in server.log()
+
+
+@pytest.mark.model
+def test_it_ends_while_a_plain_request_waits_for_the_model(server_factory: ServerFactory) -> None:
+    server = server_factory.start()
+    url = f"{server.url}/api/chat/completions"
+
+    def ask() -> None:
+        with contextlib.suppress(requests.ConnectionError):
+            requests.post(url, json=ENDLESS, timeout=120)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: children(server.pid))
+    time.sleep(1)
+    assert server.stop() == 0
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_tools_processes_end_with_it(server_factory: ServerFactory, number: int) -> None:
+    server = server_factory.start()
+    for call in (
+        {"tool_name": "calculator", "parameters": {"expression": "6 * 7"}},
+        {"tool_name": "python_repl", "parameters": {"code": "print(42)"}},
+    ):
+        answer = requests.post(f"{server.url}/api/tools/execute", json=call, timeout=120).json()
+        assert "42" in answer["result"], answer
+    below = children(server.pid)
+    os.kill(server.pid, number)
+    server.process.wait(20)
+    wait_until(lambda: not any(map(is_alive, below)))
+
+
+def test_a_second_interrupt_ends_it_at_once(server_factory: ServerFactory) -> None:
+    server = server_factory.start()
+    os.kill(server.pid, signal.SIGINT)
+    os.kill(server.pid, signal.SIGINT)
+    assert server.process.wait(20) in (0, 130)
+
+
+@pytest.mark.model
+def test_kill_9_leaves_no_child_and_the_server_comes_back(server_factory: ServerFactory) -> None:
+    server = server_factory.start()
+    with open_stream(server):
+        below = children(server.pid)
+        server.kill()
+    wait_until(lambda: not any(map(is_alive, below)))
+    url, key = server.url, (server.data / "secret_key").read_text()
+    server.restart()
+    assert server.url == url
+    assert (server.data / "secret_key").read_text() == key
+    answer = requests.post(
+        f"{server.url}/api/chat/completions",
+        json={"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 5},
+        timeout=120,
+    )
+    assert answer.status_code == 200

@@ -1,0 +1,34 @@
+"""`mlx_lm.server` as it is, on a fast BLAS and dense float32 weights.
+
+As shipped it would need minutes for a sentence on a Linux CPU.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Any
+
+from inference.blas import blas_load
+
+blas_load()  # before MLX is imported
+
+import mlx.core as mx  # noqa: E402
+from mlx_lm import server  # noqa: E402
+from mlx_lm.utils import dequantize_model  # noqa: E402
+
+load = server.load
+
+
+def load_dense(*args: Any, **kwargs: Any) -> Any:
+    model, *rest = load(*args, **kwargs)
+    if platform.system() == "Linux":
+        model.set_dtype(mx.float32)
+        model = dequantize_model(model)
+        mx.eval(model.parameters())
+    return model, *rest
+
+
+if __name__ == "__main__":
+    server.load = load_dense
+    sys.exit(server.main())

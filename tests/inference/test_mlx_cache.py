@@ -1,0 +1,126 @@
+"""The prompt cache: shared beginnings are computed once and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mlx.core as mx
+import pytest
+from mlx_lm.models.cache import KVCache, RotatingKVCache
+
+from inference.engines.mlx_cache import PromptCache
+from inference.engines.mlx_model import LoadedModel
+from inference.types import Message
+from tests.inference.mlx_fixtures import (  # noqa: F401  the fixtures
+    ask,
+    assert_same_or_tie,
+    engine_make,
+    loaded,
+    model_folder,
+    run,
+)
+
+MEGABYTE = 1 << 20
+
+
+def layers_make(length: int, kind: type = KVCache) -> list:
+    """A computed prefix of one layer whose keys tell their position."""
+    cache = RotatingKVCache(8) if kind is RotatingKVCache else kind()
+    keys = mx.arange(length, dtype=mx.float32).reshape(1, 1, length, 1)
+    cache.update_and_fetch(mx.broadcast_to(keys, (1, 1, length, 4)), keys)
+    return [cache]
+
+
+def test_the_longest_common_beginning_is_found_and_trimmed() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40))
+    layers, length = cache.fetch([*range(30), 99, 98])
+    assert length == 30
+    assert layers is not None
+    assert layers[0].offset == 30
+    assert cache.fetch([7, *range(30)]) == (None, 0)
+
+
+def test_one_token_is_always_left_to_compute() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40))
+    assert cache.fetch(list(range(40)))[1] == 39
+
+
+def test_what_is_fetched_is_a_copy() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40))
+    first, _ = cache.fetch(list(range(41)))
+    assert first is not None
+    first[0].trim(40)
+    second, length = cache.fetch(list(range(41)))
+    assert second is not None
+    assert length == second[0].offset == 40
+
+
+def test_a_cache_that_cannot_be_trimmed_serves_whole_prefixes_only() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40, RotatingKVCache))
+    assert cache.fetch([*range(30), 99])[1] == 0
+    assert cache.fetch(list(range(50)))[1] == 40
+
+
+def test_the_least_recently_used_goes_when_the_bytes_are_spent() -> None:
+    one = sum(layer.nbytes for layer in layers_make(40))
+    cache = PromptCache(2 * one)
+    first, second, third = ([start, *range(39)] for start in (100, 200, 300))
+    cache.insert(first, layers_make(40))
+    cache.insert(second, layers_make(40))
+    cache.fetch(first)
+    cache.insert(third, layers_make(40))
+    assert cache.nbytes <= 2 * one
+    assert cache.fetch(first)[1] == 39
+    assert cache.fetch(second)[1] == 0
+    assert cache.fetch(third)[1] == 39
+
+
+def test_a_longer_conversation_replaces_its_beginning() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40))
+    cache.insert(list(range(60)), layers_make(60))
+    assert len(cache) == 1
+    cache.insert(list(range(60)), layers_make(60))
+    assert len(cache) == 1
+
+
+@pytest.mark.model
+def test_turns_share_what_was_computed_and_say_the_same(loaded: LoadedModel) -> None:
+    cached, plain = (
+        engine_make(loaded, options={"prompt_cache_bytes": size}) for size in (1 << 30, 0)
+    )
+    first = ask("What is the capital of France?", max_tokens=12)
+    (opening,) = run(cached, first)
+    turn = replace(
+        ask("", max_tokens=12, top_logprobs=2),
+        messages=(
+            *first.messages,
+            Message("assistant", opening.text),
+            Message("user", "And of Italy?"),
+        ),
+    )
+    (with_cache,) = run(cached, replace(turn, id="cached"))
+    (without,) = run(plain, replace(turn, id="plain"))
+    assert without.usage.cached_tokens == 0
+    assert with_cache.usage.cached_tokens >= opening.usage.prompt_tokens
+    assert with_cache.usage.prompt_tokens == without.usage.prompt_tokens
+    assert_same_or_tie(without, with_cache)
+
+
+@pytest.mark.model
+def test_a_cancelled_answer_is_continued_from_the_cache(loaded: LoadedModel) -> None:
+    engine = engine_make(loaded, options={"prompt_cache_bytes": 1 << 30})
+    request = ask("Tell me a very long story.", max_tokens=200)
+    engine.submit(request)
+    text = ""
+    while len(text) < 20:
+        text += "".join(delta.text for _, delta in engine.step())
+    engine.cancel(request.id)
+    engine.step()
+    messages = (*request.messages, Message("assistant", text))
+    (answer,) = run(engine, replace(ask("", max_tokens=2), messages=messages))
+    assert answer.usage.cached_tokens >= 30

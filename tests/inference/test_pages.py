@@ -1,0 +1,137 @@
+"""The page of models and the admin, through Django's test client."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from inference import services
+from inference.models import LanguageModel
+from tests.scripted import MODEL, ScriptedEngine
+
+LLAMA = "mlx-community/Llama-3.2-3B-Instruct-4bit"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def change(client: Client, name: str, action: str, **headers: str) -> object:
+    pk = LanguageModel.objects.get(name=name).pk
+    return client.post(f"/models/{pk}/{action}", **headers)
+
+
+def test_the_page_shows_every_model_with_what_it_needs(
+    owner_client: Client, scripted: ScriptedEngine, settings: object
+) -> None:
+    settings.MODEL_MEMORY_LIMIT = 5 * 2**30  # type: ignore[attr-defined]
+    html = owner_client.get("/models/").content.decode()
+    assert LLAMA in html
+    assert "1.7 GB" in html
+    assert "Does not fit: it needs 48.0 GB; models may use 5.0 GB here." in html
+    assert "of 5.0 GB in use by models" in html
+
+
+def test_while_nothing_changes_nothing_is_sent(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    html = owner_client.get("/models/").content.decode()
+    version = re.search(r"version=(\w+)", html)
+    assert version
+    url = f"/models/?version={version[1]}"
+    assert owner_client.get(url, **HTMX).status_code == 204
+    services.model_load(name=MODEL)
+    changed = owner_client.get(url, **HTMX)
+    assert changed.status_code == 200
+    assert "Unload" in changed.content.decode()
+
+
+def test_a_moving_model_is_watched_closely_and_can_be_cancelled(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    owner_client.get("/models/")
+    LanguageModel.objects.filter(name=LLAMA).update(state="downloading", progress=0.42)
+    html = owner_client.get("/models/").content.decode()
+    assert "every 1s" in html
+    assert 'value="0.42"' in html
+    assert f"Cancel {LLAMA}" in html
+    LanguageModel.objects.filter(name=LLAMA).update(state="failed", last_error="No room <b>")
+    html = owner_client.get("/models/").content.decode()
+    assert "every 4s" in html
+    assert "No room &lt;b&gt;" in html
+
+
+def test_actions_work_with_and_without_scripts(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    assert change(owner_client, MODEL, "load").status_code == 302
+    assert LanguageModel.objects.get(name=MODEL).state == "loaded"
+    swapped = change(owner_client, MODEL, "unload", **HTMX)
+    assert swapped.content.decode().lstrip().startswith('<div id="models"')
+    assert LanguageModel.objects.get(name=MODEL).state == "unloaded"
+    assert change(owner_client, MODEL, "explode").status_code == 404
+
+
+def test_what_goes_wrong_is_shown_on_the_page(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    for name, text in [("../etc", "is not a model id"), ("nobody/knows", "cannot be reached")]:
+        answer = owner_client.post("/models/add", {"name": name}, **HTMX)
+        assert answer.status_code == 422
+        assert text in answer.content.decode()
+    assert owner_client.post("/models/add", {"name": ""}).status_code == 422
+
+
+def test_others_see_models_but_change_none(other_client: Client, scripted: ScriptedEngine) -> None:
+    html = other_client.get("/models/").content.decode()
+    assert MODEL in html
+    assert "Make default" not in html
+    assert "Add from Hugging Face" not in html
+    for action in ("unload", "default", "delete"):
+        assert change(other_client, MODEL, action).status_code == 403
+
+
+@pytest.fixture
+def changelist() -> str:
+    return "/admin/inference/languagemodel/"
+
+
+def test_admin_actions(owner_client: Client, scripted: ScriptedEngine, changelist: str) -> None:
+    pk = LanguageModel.objects.get(name=MODEL).pk
+    for action, state in [("load", "loaded"), ("unload", "unloaded")]:
+        owner_client.post(changelist, {"action": action, "_selected_action": [pk]})
+        assert LanguageModel.objects.get(pk=pk).state == state
+    other = services.model_register(name=LLAMA).pk
+    owner_client.post(changelist, {"action": "set_default", "_selected_action": [other]})
+    assert services.model_default().name == LLAMA
+    assert MODEL in owner_client.get(changelist).content.decode()
+
+
+def test_the_admin_adds_a_remote_engine_and_never_shows_its_key(
+    owner_client: Client, scripted: ScriptedEngine, changelist: str
+) -> None:
+    fields = {"name": "far", "base_url": "http://127.0.0.1:9/v1", "remote_name": "gpt:20b"}
+    added = owner_client.post(f"{changelist}add/", {**fields, "new_api_key": "sk-hidden"})
+    assert added.status_code == 302, added.content.decode()
+    row = LanguageModel.objects.get(name="far")
+    assert (row.engine, row.source, row.api_key) == ("openai", "remote", "sk-hidden")
+    page = f"{changelist}{row.pk}/change/"
+    assert "sk-hidden" not in owner_client.get(page).content.decode()
+    owner_client.post(page, {**fields, "remote_name": "other"})
+    row.refresh_from_db()
+    assert (row.remote_name, row.api_key) == ("other", "sk-hidden")
+    owner_client.post(page, {**fields, "forget_api_key": "on"})
+    row.refresh_from_db()
+    assert row.api_key == ""
+    bad = owner_client.post(f"{changelist}add/", {**fields, "name": "x", "base_url": "file:///etc"})
+    assert bad.status_code == 200
+    assert not LanguageModel.objects.filter(name="x").exists()
+
+
+def test_the_admin_shows_a_local_model_read_only(
+    owner_client: Client, scripted: ScriptedEngine, changelist: str
+) -> None:
+    row = services.model_register(name=LLAMA)
+    LanguageModel.objects.filter(pk=row.pk).update(last_error="It broke")
+    html = owner_client.get(f"{changelist}{row.pk}/change/").content.decode()
+    assert "It broke" in html
+    assert 'name="path"' not in html

@@ -1,0 +1,199 @@
+"""The parent's half of a model process, with a real one: answers, crashes, restarts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from inference import supervisor
+from inference.engines.base import EngineConfig
+from inference.errors import InferenceError, ModelLoadFailed, QueueFull, WorkerLost
+from inference.supervisor import WorkerEngine
+from inference.types import Delta, GenerationRequest, Message, Sampling
+from tests.inference.conftest import eventually, kill, no_progress, pid_of
+
+pytestmark = pytest.mark.model
+
+Make = Callable[..., WorkerEngine]
+
+
+def ask(text: str = "Count from 1 to 100.", max_tokens: int = 200) -> GenerationRequest:
+    return GenerationRequest(
+        messages=(Message("user", text),),
+        max_tokens=max_tokens,
+        sampling=Sampling(temperature=0),
+    )
+
+
+def text_of(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def make(embedded_folder: Path) -> Iterator[Make]:
+    engines: list[WorkerEngine] = []
+
+    def build(**options: object) -> WorkerEngine:
+        config = EngineConfig(**{"model": "m", "path": str(embedded_folder)} | options)
+        engine = WorkerEngine(config)
+        engine.changes = []  # type: ignore[attr-defined]
+        engine.on_change = lambda *change: engine.changes.append(change)  # type: ignore
+        engines.append(engine)
+        engine.load(no_progress)
+        return engine
+
+    yield build
+    for engine in engines:
+        engine.unload()
+
+
+def test_it_answers_and_says_what_it_is(make: Make) -> None:
+    engine = make()
+    deltas = list(engine.stream(ask("What is the capital of France?", 20)))
+    assert "Paris" in text_of(deltas)
+    assert deltas[-1].finish_reason == "stop"
+    assert deltas[-1].usage.completion_tokens > 3
+    assert engine.describe().context_length == 8192
+    assert engine.memory_bytes() > 100_000_000
+
+
+def test_cancel_finishes_as_cancelled_and_close_without_a_word(make: Make) -> None:
+    engine = make()
+    cancelled = engine.stream(ask())
+    closed = engine.stream(ask("Count from 5 to 50."))
+    next(cancelled), next(closed)
+    threading.Timer(0.05, closed.close).start()
+    assert all(delta.finish_reason is None for delta in closed)
+    engine.cancel(cancelled.request.id)
+    assert list(cancelled)[-1].finish_reason == "cancelled"
+    assert "2" in text_of(list(engine.stream(ask("What is 1 + 1?", 20))))
+
+
+def test_a_crash_costs_the_running_answer_and_no_more(make: Make) -> None:
+    engine = make()
+    answer = engine.stream(ask())
+    first = next(answer)
+    pid = kill(engine)
+    with pytest.raises(WorkerLost, match="SIGKILL"):
+        list(answer)
+    assert first.text
+    assert "Paris" in text_of(list(engine.stream(ask("What is the capital of France?", 20))))
+    assert pid_of(engine) != pid
+    eventually(lambda: [state for state, _ in engine.changes] == ["loading", "loaded"])
+
+
+def test_what_had_produced_nothing_is_asked_again_once(make: Make) -> None:
+    engine = make(max_batch=1)
+    running, waiting = engine.stream(ask()), engine.stream(ask("What is the capital of France?", 9))
+    next(running)
+    kill(engine)
+    with pytest.raises(WorkerLost):
+        list(running)
+    assert "Paris" in text_of(list(waiting))
+
+
+def test_a_request_that_kills_twice_is_given_up(make: Make) -> None:
+    engine = make()
+    kill(engine, signal.SIGSTOP)  # so that it takes the request and produces nothing
+    answer = engine.stream(ask())
+    first = kill(engine)
+    eventually(lambda: engine._process is not None and pid_of(engine) != first)
+    kill(engine, signal.SIGSTOP)
+    eventually(lambda: engine._process is not None)
+    os.kill(pid_of(engine), signal.SIGCONT)
+    eventually(lambda: engine._loaded.done())
+    if not answer.produced:
+        kill(engine)
+    with pytest.raises(WorkerLost):
+        list(answer)
+
+
+def test_a_model_that_keeps_dying_is_given_up(make: Make) -> None:
+    engine = make()
+    for _ in range(supervisor.CRASHES):
+        eventually(lambda: engine._process is not None and engine._loaded.done())
+        pid = kill(engine)
+        eventually(lambda pid=pid: engine._process is None or pid_of(engine) != pid)
+    eventually(lambda: engine.changes[-1][0] == "failed")
+    assert "crashed 3 times" in engine.changes[-1][1]
+    with pytest.raises(WorkerLost):
+        engine.stream(ask())
+
+
+def test_a_frozen_process_is_replaced(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make()
+    answer = engine.stream(ask())
+    next(answer)
+    kill(engine, signal.SIGSTOP)
+    monkeypatch.setattr(supervisor, "STALL", 2.0)
+    with pytest.raises(WorkerLost, match="no step"):
+        list(answer)
+    monkeypatch.undo()  # the machine may be slow; the new process has its time
+    assert list(engine.stream(ask("Hello", 4)))[-1].finish_reason
+
+
+def test_past_the_queue_it_refuses_at_once(make: Make) -> None:
+    engine = make(max_batch=1, max_queue=1)
+    taken = [engine.stream(ask()), engine.stream(ask())]
+    with pytest.raises(QueueFull):
+        engine.stream(ask())
+    for answer in taken:
+        answer.close()
+    assert list(engine.stream(ask("Hello", 4)))[-1].finish_reason
+
+
+def test_unloading_ends_answers_and_the_process(make: Make) -> None:
+    engine = make()
+    answer = engine.stream(ask())
+    next(answer)
+    pid = pid_of(engine)
+    engine.unload()
+    with pytest.raises(WorkerLost, match="unloaded"):
+        list(answer)
+    assert not is_alive(pid)
+    assert engine.memory_bytes() == 0
+    engine.unload()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/nowhere/at/all", "nowhere|all"), ("", ".")],
+)
+def test_a_missing_folder_fails_to_load(path: str, reason: str) -> None:
+    engine = WorkerEngine(EngineConfig(model="m", path=path))
+    with pytest.raises(ModelLoadFailed, match=reason):
+        engine.load(no_progress)
+    with pytest.raises(ModelLoadFailed):
+        engine.describe()
+
+
+def test_a_process_that_dies_while_loading_fails_the_load(embedded_folder: Path) -> None:
+    engine = WorkerEngine(EngineConfig(model="m", path=str(embedded_folder)))
+    errors: list[InferenceError] = []
+
+    def load() -> None:
+        try:
+            engine.load(no_progress)
+        except InferenceError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    eventually(lambda: engine._process is not None)
+    kill(engine)
+    thread.join(20)
+    assert isinstance(errors[0], ModelLoadFailed)
+    assert "SIGKILL" in str(errors[0])

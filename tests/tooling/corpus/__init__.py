@@ -1,0 +1,1 @@
+"""Programs and expressions that the sandbox and the calculator are tried with."""

@@ -1,0 +1,41 @@
+"""Children without the policy layer: ordinary Python, confined by the operating system alone.
+
+Everything that the corpus imports is loaded first, so that a program fails at what it does and not
+at an import.
+"""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from tooling.sandboxed.channel import Channel
+from tooling.sandboxed.lockdown import Limits, confine
+
+_NAMES = """
+    asyncio atexit builtins codecs collections ctypes dataclasses encodings.idna enum fileinput
+    ftplib functools gc http.client importlib.machinery io json linecache mmap multiprocessing.pool
+    operator os pathlib pickle posix pty random re resource shutil signal socket sqlite3 statistics
+    string subprocess sys tempfile threading time tokenize typing urllib.request
+"""
+LOADED = _NAMES.split()
+
+
+def main(channel: Channel, limits: Limits, parent: int) -> None:
+    for name in LOADED:
+        import_module(name)
+    channel.send({"ready": confine(limits, parent=parent)})
+    channel.send(run(channel.receive()["code"]))
+
+
+def run(code: str) -> dict[str, Any]:
+    try:
+        exec(compile(code, "<code>", "exec", dont_inherit=True), {"__name__": "__main__"})
+    except BaseException as error:  # noqa: BLE001
+        text = type(error).__name__
+        with suppress(BaseException):
+            text = "".join(traceback.format_exception_only(error))
+        return {"value": None, "error": text[:10_000]}
+    return {"value": None, "error": None}

@@ -1,0 +1,197 @@
+"""What the benchmarks share: servers to measure, rounds that take turns, tables of ratios.
+
+Both sides of a comparison run in the same call and take turns (A B A B ...), since an absolute time
+on a shared machine says little; what is quoted is the median of the rounds' ratios with the lowest
+and the highest. The first round warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import http.client
+import importlib.metadata
+import json
+import os
+import platform
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PACKAGES = ("mlx", "mlx-lm", "llguidance", "django", "daphne")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One streamed answer: seconds from sending the request, and tokens as the server counts."""
+
+    first: float
+    last: float
+    tokens: int
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def decode_rate(self) -> float:
+        """Tokens a second after the first."""
+        return (self.tokens - 1) / (self.last - self.first)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def server(command: Sequence[str], port: int, ready: str, env: Mapping[str, str]) -> Iterator[str]:
+    """A server process for as long as the block runs; gives its base URL."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **env}, stdout=log, stderr=log
+        )
+        try:
+            _wait(process, port, ready)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, path: str, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise SystemExit(f"a server to measure ended with status {process.returncode}")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.2)
+    raise SystemExit(f"a server to measure did not answer within {seconds:.0f} s")
+
+
+@contextlib.contextmanager
+def cortex(env: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Cortex with the embedded model, on data of its own."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as data:
+        settings = {"DATA_DIR": data, "LOG_LEVEL": "WARNING", **(env or {})}
+        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+        with server(command, port, "/api/health", settings) as url:
+            yield url
+
+
+def stream_openai(url: str, body: Mapping[str, object]) -> Answer:
+    """One streamed chat completion from any OpenAI-compatible server."""
+    usage: dict[str, object] = {}
+    marks: list[float] = []
+    payload = {**body, "stream": True, "stream_options": {"include_usage": True}}
+    started = time.perf_counter()
+    for event in _events(f"{url}/v1/chat/completions", payload):
+        usage = event.get("usage") or usage
+        delta = event["choices"][0].get("delta", {}) if event.get("choices") else {}
+        if delta.get("content") or delta.get("reasoning") or delta.get("tool_calls"):
+            marks.append(time.perf_counter() - started)
+    details = usage.get("prompt_tokens_details") or {}
+    return Answer(
+        first=marks[0],
+        last=marks[-1],
+        tokens=int(usage["completion_tokens"]),
+        prompt_tokens=int(usage["prompt_tokens"]),
+        cached_tokens=int(details.get("cached_tokens") or 0),
+    )
+
+
+def _events(url: str, body: Mapping[str, object]) -> Iterator[dict]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1800)
+    connection.request("POST", parts.path, json.dumps(body), {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    if response.status != 200:
+        raise SystemExit(f"{url} answered {response.status}: {response.read()[:500]!r}")
+    for line in response:
+        if line.startswith(b"data: ") and line.strip() != b"data: [DONE]":
+            yield json.loads(line[6:])
+    connection.close()
+
+
+def at_once(count: int, work: Callable[[int], Answer]) -> list[Answer]:
+    """`count` calls of `work` that start together."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
+
+
+def aggregate_rate(work: Callable[[], list[Answer]]) -> float:
+    """Tokens a second of all streams together, from the first request to the last token."""
+    started = time.perf_counter()
+    answers = work()
+    return sum(answer.tokens for answer in answers) / (time.perf_counter() - started)
+
+
+def take_turns(rounds: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Each side once a round, after a round that is not counted."""
+    values: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, measure in sides.items():
+            value = measure()
+            if number:
+                values[name].append(value)
+    return values
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median (lowest to highest)."""
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def ratio(values: Mapping[str, Sequence[float]], over: str, under: str) -> str:
+    """The rounds' ratios of one side to another."""
+    return spread([a / b for a, b in zip(values[over], values[under], strict=True)])
+
+
+def machine() -> str:
+    """The machine and the versions, in a line."""
+    cpu = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0].partition(":")[2].strip() if names else cpu
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    return f"{cpu}, {os.cpu_count()} cores, {platform.system()}, {versions}"
+
+
+def report(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
+) -> None:
+    """Print a table, and append it to RESULTS.md."""
+    lines = [
+        f"## {title}",
+        "",
+        f"{datetime.date.today().isoformat()}; {machine()}",
+        "",
+        "| " + " | ".join(columns) + " |",
+        "|" + "---|" * len(columns),
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+    if note:
+        lines += ["", note]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write("\n" + text)

@@ -1,0 +1,1 @@
+"""What Cortex is measured against: programs that the benchmarks start."""

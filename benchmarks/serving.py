@@ -1,0 +1,272 @@
+"""How much a server costs over mlx_lm itself: Cortex, raw mlx_lm and mlx_lm.server in turns.
+
+    python -m benchmarks.serving [--rounds 5] [--tokens 64] [--streams 1 8]
+
+All run on the embedded model's weights in the same number format and with the same BLAS. With
+`--stock`, `mlx_lm.server` as it is installed (float16 emulated, reference BLAS) is compared too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.common import (
+    ROOT,
+    Answer,
+    aggregate_rate,
+    at_once,
+    cortex,
+    free_port,
+    ratio,
+    report,
+    server,
+    spread,
+    stream_openai,
+    take_turns,
+)
+
+PROMPT = "Write a long story about a lighthouse keeper and the sea."
+MODEL_FOLDER = (
+    Path(os.environ.get("MODEL_CACHE_DIR", "~/.cache/mlx-models")).expanduser()
+    / "smollm2-135m-instruct"
+)
+
+
+class Raw:
+    """mlx_lm in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.peers.raw_mlx", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._read()
+
+    def rate(self, streams: int, tokens: int) -> float:
+        assert self.process.stdin is not None
+        task = {"streams": streams, "tokens": tokens, "prompt": PROMPT}
+        self.process.stdin.write(json.dumps(task) + "\n")
+        self.process.stdin.flush()
+        return float(self._read()["rate"])
+
+    def _read(self) -> dict:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("raw mlx_lm ended")
+        return json.loads(line)
+
+    def close(self) -> None:
+        self.process.kill()
+
+
+@contextlib.contextmanager
+def mlx_lm_server(folder: Path, *, stock: bool = False) -> Iterator[str]:
+    """mlx_lm.server: on Cortex's BLAS and number format, or as it is installed."""
+    port = free_port()
+    module = "mlx_lm.server" if stock else "tests.inference.reference_server"
+    command = [sys.executable, "-m", module, "--model", str(folder), "--port", str(port)]
+    with server(command, port, "/v1/models", {"HF_HUB_OFFLINE": "1"}) as url:
+        yield url
+
+
+def body(tokens: int, model: str, prompt: str = PROMPT) -> dict[str, object]:
+    return {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": tokens,
+        "temperature": 0,
+    }
+
+
+def one_stream(url: str, model: str, tokens: int) -> Callable[[], float]:
+    return lambda: stream_openai(url, body(tokens, model)).decode_rate
+
+
+def many_streams(url: str, model: str, tokens: int, streams: int) -> Callable[[], float]:
+    def work() -> list[Answer]:
+        return at_once(streams, lambda _: stream_openai(url, body(tokens, model)))
+
+    return lambda: aggregate_rate(work)
+
+
+def rates(
+    arguments: argparse.Namespace, cortex_url: str, peer_url: str, raw: Raw
+) -> list[list[str]]:
+    rows = []
+    for streams in arguments.streams:
+        tokens = arguments.tokens
+        if streams == 1:
+            sides: dict[str, Callable[[], float]] = {
+                "cortex": one_stream(cortex_url, "smollm2-135m-instruct", tokens),
+                "peer": one_stream(peer_url, str(MODEL_FOLDER), tokens),
+            }
+        else:
+            sides = {
+                "cortex": many_streams(cortex_url, "smollm2-135m-instruct", tokens, streams),
+                "peer": many_streams(peer_url, str(MODEL_FOLDER), tokens, streams),
+            }
+        sides["raw"] = lambda count=streams: raw.rate(count, arguments.tokens)
+        values = take_turns(arguments.rounds, sides)
+        rows.append(
+            [
+                str(streams),
+                spread(values["raw"]),
+                spread(values["cortex"]),
+                spread(values["peer"]),
+                ratio(values, "cortex", "raw"),
+                ratio(values, "cortex", "peer"),
+            ]
+        )
+    return rows
+
+
+def first_byte(url: str, rounds: int) -> list[float]:
+    """Milliseconds from the engine's first token to the client's first byte of it: the time that
+    the client measures, less the one that the engine says it took."""
+    delays = []
+    for _ in range(rounds + 1):
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+        payload = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4})
+        started = time.perf_counter()
+        connection.request(
+            "POST", "/api/chat/completions/stream", payload, {"Content-Type": "application/json"}
+        )
+        first = None
+        for line in connection.getresponse():
+            if first is None and b'"token"' in line:
+                first = time.perf_counter() - started
+            if b'"done"' in line:
+                usage = json.loads(line[6:])["usage"]
+        delays.append(1000 * ((first or 0) - usage["first_token_seconds"]))
+        connection.close()
+    return delays[1:]
+
+
+def resident(pid: int) -> float:
+    """Megabytes of a process and its children."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            fields = dict(
+                line.split(":", 1) for line in status.read_text().splitlines() if ":" in line
+            )
+            if int(fields["Pid"]) == pid or int(fields["PPid"]) == pid:
+                total += int(fields.get("VmRSS", "0 kB").split()[0])
+    return total / 1024
+
+
+def start_and_memory() -> list[list[str]]:
+    """Seconds until /api/health answers, memory while idle, and what unloading gives back."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as data:
+        env = {"DATA_DIR": data, "LOG_LEVEL": "WARNING"}
+        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+        started = time.perf_counter()
+        with server(command, port, "/api/health", env) as url:
+            seconds = time.perf_counter() - started
+            pid = _pid_of(port)
+            _post(url, "/api/models/smollm2-135m-instruct/load")
+            loaded = resident(pid)
+            _post(url, "/api/models/smollm2-135m-instruct/unload")
+            time.sleep(1)
+            idle = resident(pid)
+    return [
+        ["start until /api/health answers", f"{seconds:.2f} s", "3 s"],
+        ["web process without a model", f"{idle:.0f} MB", "250 MB"],
+        ["with the embedded model loaded", f"{loaded:.0f} MB", ""],
+        ["given back by unloading", f"{loaded - idle:.0f} MB", "all of the model's"],
+    ]
+
+
+def _pid_of(port: int) -> int:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if b"serve" in words and str(port).encode() in words:
+                return int(path.parent.name)
+    raise SystemExit("the server's process was not found")
+
+
+def _post(url: str, path: str) -> None:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+    connection.request("POST", path, "{}", {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    if response.status != 200:
+        raise SystemExit(f"{path} answered {response.status}: {response.read()[:300]!r}")
+
+
+def stock_ratio(cortex_url: str) -> list[list[str]]:
+    """Against mlx_lm.server as installed; few tokens, for it makes one in several seconds."""
+    with mlx_lm_server(MODEL_FOLDER, stock=True) as url:
+        sides = {
+            "cortex": one_stream(cortex_url, "smollm2-135m-instruct", 32),
+            "stock": one_stream(url, str(MODEL_FOLDER), 4),
+        }
+        values = take_turns(2, sides)
+    return [[spread(values["cortex"]), spread(values["stock"]), ratio(values, "cortex", "stock")]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--stock", action="store_true")
+    arguments = parser.parse_args()
+    report("Start and memory", ["", "measured", "goal at most"], start_and_memory())
+    raw = Raw(MODEL_FOLDER)
+    try:
+        with cortex() as cortex_url, mlx_lm_server(MODEL_FOLDER) as peer_url:
+            rows = rates(arguments, cortex_url, peer_url, raw)
+            report(
+                "Serving: tokens a second",
+                [
+                    "streams",
+                    "raw mlx_lm",
+                    "Cortex",
+                    "mlx_lm.server",
+                    "Cortex / raw",
+                    "Cortex / mlx_lm.server",
+                ],
+                rows,
+                "One stream: decode rate after the first token. More: tokens of all streams over "
+                "wall time, prefill included (both servers keep the prompt in their cache between "
+                "rounds, raw mlx_lm computes it anew). Median of the rounds (lowest to highest).",
+            )
+            delays = first_byte(cortex_url, arguments.rounds)
+            report(
+                "First byte after the engine's first token",
+                ["median", "highest", "goal at most"],
+                [[f"{statistics.median(delays):.1f} ms", f"{max(delays):.1f} ms", "20 ms"]],
+            )
+            if arguments.stock:
+                report(
+                    "Against mlx_lm.server as installed: tokens a second",
+                    ["Cortex", "stock mlx_lm.server", "ratio"],
+                    stock_ratio(cortex_url),
+                )
+    finally:
+        raw.close()
+
+
+if __name__ == "__main__":
+    main()

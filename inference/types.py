@@ -100,10 +100,15 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts, and where the time went, in seconds."""
+    """Token counts, and where the time went, in seconds.
+
+    `cached_tokens` of the prompt were not computed anew; `cache_miss` says in words why there were
+    no more of them, where that is of interest.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    cache_miss: str = ""
     completion_tokens: int = 0
     queue_seconds: float = 0.0
     prefill_seconds: float = 0.0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("inference.worker")
 
 BEAT_SECONDS = 1.0
+CLOSE_SECONDS = 2.0  # to write the prompt cache; the parent waits a second longer
 
 
 class Channel:
@@ -131,6 +132,7 @@ class Worker:
         while True:
             for command in self._commands(wait=not engine.has_work):
                 if command["op"] == "shutdown":
+                    engine.close(CLOSE_SECONDS)
                     return
                 self._obey(engine, command)
             self._send_results(engine.step())

@@ -15,10 +15,11 @@ from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import make_prompt_cache
 
 from inference.engines.base import EngineConfig
-from inference.engines.mlx_cache import PromptCache
+from inference.engines.mlx_cache import miss_text, prompt_cache_make
+from inference.engines.mlx_cache_file import Layers
 from inference.engines.mlx_chunks import ChunkSize
 from inference.engines.mlx_grammar import Grammars
-from inference.engines.mlx_model import LoadedModel, memory_total
+from inference.engines.mlx_model import LoadedModel
 from inference.engines.mlx_queue import FairQueue
 from inference.engines.mlx_requests import sequence_make
 from inference.engines.mlx_sequence import Sequence, token_logprobs
@@ -39,8 +40,7 @@ class BatchEngine:
         self.loaded = loaded
         self.config = config
         options = config.options
-        default_bytes = memory_total() // 8
-        self.prompt_cache = PromptCache(int(options.get("prompt_cache_bytes", default_bytes)))
+        self.prompt_cache = prompt_cache_make(loaded, options, is_busy=lambda: bool(self._active))
         self._grammars = Grammars(loaded.tokenizer)
         self._chunk = ChunkSize(options.get("interactive_stall_ms"))
         self._queue: FairQueue[Sequence] = FairQueue()
@@ -77,6 +77,12 @@ class BatchEngine:
             _ = self._grammars.native
         except InferenceError as error:
             logger.warning("%s", error)
+
+    def close(self, timeout: float) -> None:
+        """Before the process ends: what was computed goes to the disk, within `timeout` seconds."""
+        for sequence in list(self._active.values()):
+            self._drop(sequence)
+        self.prompt_cache.close(timeout)
 
     def submit(self, request: GenerationRequest) -> None:
         """Queue a request. Raises QueueFull, InvalidRequest or ContextOverflow."""
@@ -132,7 +138,8 @@ class BatchEngine:
     def _insert(self, sequence: Sequence) -> None:
         tokens = sequence.prompt.tokens
         with mx.stream(self._generator.stream):
-            layers, length = self.prompt_cache.fetch(tokens)
+            layers, length, miss = self.prompt_cache.fetch(tokens, sequence.request.owner)
+        sequence.cache_miss = miss_text(miss, self.loaded.tokenizer)
         sequence.admitted = time.monotonic()
         sequence.cached_tokens = length
         (sequence.uid,) = self._generator.insert(
@@ -183,7 +190,7 @@ class BatchEngine:
         if response.finish_reason is None:
             self._drop(sequence)
         else:
-            self._keep(response.all_tokens, response.prompt_cache)
+            self._keep(sequence, response.all_tokens, response.prompt_cache)
             del self._active[response.uid]
         cut = not ended and not piece.stopped
         if not piece.stopped:
@@ -209,13 +216,16 @@ class BatchEngine:
                 removed = self._generator.remove([sequence.uid])
         if sequence.uid in removed:
             layers, tokens = removed[sequence.uid]
-            self._keep(tokens, layers)
+            self._keep(sequence, tokens, layers)
 
-    def _keep(self, tokens: list[int], layers: list[Any]) -> None:
+    def _keep(self, sequence: Sequence, tokens: list[int], layers: Layers) -> None:
         """Into the prompt cache; an answer does not fail because that does."""
         try:
             with mx.stream(self._generator.stream):
-                self.prompt_cache.insert(tokens, layers)
+                request = sequence.request
+                self.prompt_cache.insert(
+                    tokens, layers, owner=request.owner, priority=request.priority
+                )
         except Exception:
             logger.exception("%d tokens could not be kept in the prompt cache", len(tokens))
 

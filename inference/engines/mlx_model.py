@@ -31,11 +31,12 @@ DENSE_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to run, its tokenizer, and what is to be said of it."""
+    """A model ready to run, its tokenizer, what is to be said of it, and where it came from."""
 
     model: Any
     tokenizer: TokenizerWrapper
     description: ModelDescription
+    folder: Path
 
 
 def model_load(config: EngineConfig, progress: Progress) -> LoadedModel:
@@ -83,7 +84,8 @@ def _load(folder: Path, progress: Progress) -> LoadedModel:
     progress("load", 0.9)
     _warm_up(model)
     progress("load", 1.0)
-    return LoadedModel(model, tokenizer, _describe(model, tokenizer, settings, parameters))
+    description = _describe(model, tokenizer, settings, parameters)
+    return LoadedModel(model, tokenizer, description, folder)
 
 
 def _eos_ids(folder: Path, settings: JSON) -> Any:

@@ -29,6 +29,7 @@ class Sequence:
     processors: list[Processor]
     uid: int | None = None
     cached_tokens: int = 0
+    cache_miss: str = ""
     completion_tokens: int = 0
     failure: Exception | None = None  # raised inside the batch; reported after the step
     submitted: float = field(default_factory=time.monotonic)
@@ -51,6 +52,7 @@ class Sequence:
         return Usage(
             prompt_tokens=len(self.prompt.tokens),
             cached_tokens=self.cached_tokens,
+            cache_miss=self.cache_miss,
             completion_tokens=self.completion_tokens,
             queue_seconds=admitted - self.submitted,
             prefill_seconds=first_token - admitted,

@@ -34,11 +34,11 @@ def layers_make(length: int, kind: type = KVCache) -> list:
 def test_the_longest_common_beginning_is_found_and_trimmed() -> None:
     cache = PromptCache(MEGABYTE)
     cache.insert(list(range(40)), layers_make(40))
-    layers, length = cache.fetch([*range(30), 99, 98])
+    layers, length, _ = cache.fetch([*range(30), 99, 98])
     assert length == 30
     assert layers is not None
     assert layers[0].offset == 30
-    assert cache.fetch([7, *range(30)]) == (None, 0)
+    assert cache.fetch([7, *range(30)])[:2] == (None, 0)
 
 
 def test_one_token_is_always_left_to_compute() -> None:
@@ -50,10 +50,10 @@ def test_one_token_is_always_left_to_compute() -> None:
 def test_what_is_fetched_is_a_copy() -> None:
     cache = PromptCache(MEGABYTE)
     cache.insert(list(range(40)), layers_make(40))
-    first, _ = cache.fetch(list(range(41)))
+    first, _, _ = cache.fetch(list(range(41)))
     assert first is not None
     first[0].trim(40)
-    second, length = cache.fetch(list(range(41)))
+    second, length, _ = cache.fetch(list(range(41)))
     assert second is not None
     assert length == second[0].offset == 40
 

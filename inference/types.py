@@ -103,13 +103,15 @@ class Usage:
     """Token counts, and where the time went, in seconds.
 
     `cached_tokens` of the prompt were not computed anew; `cache_miss` says in words why there were
-    no more of them, where that is of interest.
+    no more of them, where that is of interest. `forced_tokens` of the completion followed from the
+    grammar and cost no decode step.
     """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     cache_miss: str = ""
     completion_tokens: int = 0
+    forced_tokens: int = 0
     queue_seconds: float = 0.0
     prefill_seconds: float = 0.0
     first_token_seconds: float = 0.0  # from submission to the first token

@@ -2,6 +2,9 @@
 
 It belongs to one thread, the worker's main thread. `submit` and `cancel` are called between
 steps; `step` advances the batch by one token and at most one chunk of waiting prompts.
+
+Where a grammar forces several tokens in a row, the sequence leaves the batch and enters it again
+with these tokens as a prompt (jump-forward): they cost one chunk of prefill and no decode step.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from inference.engines.mlx_grammar import Grammars
 from inference.engines.mlx_model import LoadedModel
 from inference.engines.mlx_queue import FairQueue
 from inference.engines.mlx_requests import sequence_make
-from inference.engines.mlx_sequence import Sequence, token_logprobs
+from inference.engines.mlx_sequence import Sequence, forced_logprobs, token_logprobs
 from inference.engines.mlx_text import Piece
 from inference.errors import GenerationFailed, InferenceError, ModelLoadFailed, QueueFull
 from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob
@@ -30,6 +33,7 @@ from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob
 logger = logging.getLogger(__name__)
 
 Result = tuple[str, Delta | InferenceError]
+LEAST_JUMP = 4  # shorter runs of forced tokens are decoded faster than they are moved
 WHOLE_PROMPT = 1 << 20  # the generator splits prompts itself; the batch inside it never again
 
 
@@ -46,7 +50,9 @@ class BatchEngine:
         self._queue: FairQueue[Sequence] = FairQueue()
         self._active: dict[int, Sequence] = {}
         self._finished: list[Result] = []  # by cancel, given out with the next step
+        self._jumping: list[tuple[Sequence, list[int]]] = []  # within one step
         _check_batchable(loaded.model)
+        self._end_tokens = frozenset(loaded.tokenizer.eos_token_ids)
         self._generator = self._generator_make()
 
     @property
@@ -58,11 +64,16 @@ class BatchEngine:
         return len(self._queue)
 
     @property
+    def waiting(self) -> list[str]:
+        """The ids of the requests that wait, in the order in which their turns come."""
+        return [sequence.request.id for sequence in self._queue]
+
+    @property
     def has_work(self) -> bool:
         return bool(self._active or self.queued or self._finished)
 
     def _generator_make(self) -> BatchGenerator:
-        eos = [(token,) for token in self.loaded.tokenizer.eos_token_ids]
+        eos = [(token,) for token in self._end_tokens]
         return BatchGenerator(
             self.loaded.model,
             stop_tokens=eos,
@@ -86,7 +97,7 @@ class BatchEngine:
 
     def submit(self, request: GenerationRequest) -> None:
         """Queue a request. Raises QueueFull, InvalidRequest or ContextOverflow."""
-        if self.queued >= self.config.max_queue:
+        if self.queued + self.active >= self.config.max_queue + self.config.max_batch:
             raise QueueFull(f"{self.queued} requests are waiting already", queued=self.queued)
         sequence = sequence_make(request, self.loaded, self.config, self._grammars)
         self._queue.push(sequence, priority=request.priority, owner=request.owner)
@@ -121,6 +132,11 @@ class BatchEngine:
             sequence = self._active.get(response.uid)
             if sequence is not None:
                 results += self._respond(sequence, response)
+        try:
+            self._jump()
+        except Exception as error:
+            logger.exception("the batch failed")
+            return results + self._fail_all(error)
         return results
 
     def _admit(self) -> list[Result]:
@@ -136,21 +152,50 @@ class BatchEngine:
         return results
 
     def _insert(self, sequence: Sequence) -> None:
-        tokens = sequence.prompt.tokens
+        sequence.opening = sequence.take_forced(self._end_tokens, least=1)
+        tokens = [*sequence.prompt.tokens, *sequence.opening]
         with mx.stream(self._generator.stream):
             layers, length, miss = self.prompt_cache.fetch(tokens, sequence.request.owner)
         sequence.cache_miss = miss_text(miss, self.loaded.tokenizer)
         sequence.admitted = time.monotonic()
-        sequence.cached_tokens = length
+        sequence.cached_tokens = min(length, len(sequence.prompt.tokens))
+        max_tokens = sequence.max_tokens - len(sequence.opening)
+        self._enter(sequence, tokens[length:], max_tokens, layers, tokens[:length])
+
+    def _enter(
+        self,
+        sequence: Sequence,
+        tokens: list[int],
+        max_tokens: int,
+        layers: Layers | None,
+        computed: list[int],
+    ) -> None:
+        """Into the batch, with `tokens` to compute after those that `layers` hold already."""
         (sequence.uid,) = self._generator.insert(
-            [tokens[length:]],
-            max_tokens=[sequence.max_tokens],
+            [tokens],
+            max_tokens=[max_tokens],
             caches=None if layers is None else [layers],
-            all_tokens=[tokens[:length]],
+            all_tokens=[computed],
             samplers=[sequence.sampler],
             logits_processors=[sequence.guarded_processors()],
         )
+        sequence.is_prefilling = True
         self._active[sequence.uid] = sequence
+
+    def _jump(self) -> None:
+        """Move the sequences past the tokens that their grammars force. All of a step leave
+        together: each leaving copies what the others have computed."""
+        jumping, self._jumping = self._jumping, []
+        if not jumping:
+            return
+        uids = [sequence.uid for sequence, _ in jumping if sequence.uid is not None]
+        with mx.stream(self._generator.stream):
+            removed = self._generator.remove(uids, return_prompt_caches=True)
+        for uid, (sequence, forced) in zip(uids, jumping, strict=True):
+            del self._active[uid]
+            layers, computed = removed[uid]
+            left = sequence.max_tokens - sequence.completion_tokens
+            self._enter(sequence, forced, left, layers, computed)
 
     def _advance(self) -> list[Any]:
         waiting = [sequence for sequence in self._active.values() if sequence.is_prefilling]
@@ -176,17 +221,22 @@ class BatchEngine:
         return [(sequence.request.id, delta)] if delta != Delta() else []
 
     def _delta(self, sequence: Sequence, response: Any) -> Delta:
-        sequence.count_token()
+        sequence.is_prefilling = False
         ended = response.finish_reason == "stop"
-        piece = Piece() if ended else sequence.assembler.add(response.token)
-        logprobs: tuple[TokenLogprob, ...] = ()
-        if sequence.request.top_logprobs is not None and not ended:
-            top = sequence.request.top_logprobs
-            logprobs = (
-                token_logprobs(self.loaded.tokenizer, response.token, response.logprobs, top),
-            )
+        forced, sequence.opening = sequence.opening, []
+        piece, logprobs = self._add_forced(sequence, forced)
+        if not ended and not piece.stopped:
+            piece = piece + sequence.assembler.add(response.token)
+            logprobs += self._logprobs(sequence, response)
+        sequence.count_tokens(1)
         if not piece.stopped and response.finish_reason is None:
-            return _delta(piece, logprobs=logprobs)
+            forced = sequence.take_forced(self._end_tokens, least=LEAST_JUMP)
+            more, more_logprobs = self._add_forced(sequence, forced)
+            piece, logprobs = piece + more, logprobs + more_logprobs
+            if not piece.stopped:
+                if forced:
+                    self._jumping.append((sequence, forced))
+                return _delta(piece, logprobs=logprobs)
         if response.finish_reason is None:
             self._drop(sequence)
         else:
@@ -197,6 +247,28 @@ class BatchEngine:
             piece = piece + sequence.assembler.finish(cut=cut)
         reason: FinishReason = "length" if cut else "stop"
         return self._last(sequence, piece, reason, logprobs=logprobs)[1]  # type: ignore[return-value]
+
+    def _add_forced(
+        self, sequence: Sequence, tokens: list[int]
+    ) -> tuple[Piece, tuple[TokenLogprob, ...]]:
+        """Tokens that no decode step brought, up to a stop string."""
+        piece = Piece()
+        logprobs: list[TokenLogprob] = []
+        for token in tokens:
+            sequence.count_tokens(1)
+            piece = piece + sequence.assembler.add(token)
+            if sequence.request.top_logprobs is not None:
+                top = sequence.request.top_logprobs
+                logprobs.append(forced_logprobs(self.loaded.tokenizer, token, top))
+            if piece.stopped:
+                break
+        return piece, tuple(logprobs)
+
+    def _logprobs(self, sequence: Sequence, response: Any) -> tuple[TokenLogprob, ...]:
+        top = sequence.request.top_logprobs
+        if top is None:
+            return ()
+        return (token_logprobs(self.loaded.tokenizer, response.token, response.logprobs, top),)
 
     def _last(self, sequence: Sequence, piece: Piece, reason: FinishReason, **extra: Any) -> Result:
         if reason == "stop" and sequence.assembler.calls_given:
@@ -235,6 +307,7 @@ class BatchEngine:
             (sequence.request.id, _typed(error)) for sequence in self._active.values()
         ]
         self._active.clear()
+        self._jumping.clear()
         self._generator.close()
         self._generator = self._generator_make()
         return failed

@@ -1,4 +1,8 @@
-"""Masking logits so that an answer matches its grammar."""
+"""Masking logits so that an answer matches its grammar.
+
+Where the grammar leaves no choice, the text's canonical tokens are the only ones allowed, and the
+engine may take a row of them without decoding (jump-forward).
+"""
 
 from __future__ import annotations
 
@@ -85,14 +89,29 @@ class GrammarProcessor:
         self._may_open_with = start[0] if len(start) == 1 and not is_thinking else None
         self._vocabulary = vocabulary
         self._bits = allocate_token_bitmask(1, vocabulary)
+        self._forced: list[int] = []
+        self._find_forced()
+
+    @property
+    def forced(self) -> list[int]:
+        """The tokens that have to come after those seen so far; empty where there is a choice."""
+        return self._forced
+
+    def accept(self, tokens: list[int]) -> None:
+        """Take forced tokens that are not decoded but put before the next decoded one."""
+        for token in tokens:
+            self._consume(token)
+        self._find_forced()
+        self._is_first = True
 
     def __call__(self, tokens: mx.array, logits: mx.array) -> mx.array:
         # The model computes while the grammar is asked.
         mx.async_eval(logits)  # type: ignore[no-untyped-call]
         if self._is_first:
-            self._is_first = False  # the token before this one is the prompt's last
+            self._is_first = False  # the token before this one is the prompt's last, or accepted
         else:
             self._consume(int(tokens[-1].item()))  # type: ignore[arg-type]
+            self._find_forced()
         if self._is_thinking:
             return logits
         return mx.where(self._allowed(logits.shape[-1]), logits, -mx.inf)
@@ -109,11 +128,18 @@ class GrammarProcessor:
                 raise GenerationFailed(f"the grammar failed: {self._matcher.get_error().strip()}")
         self._may_open_with = None
 
+    def _find_forced(self) -> None:
+        is_free = self._is_thinking or self._may_open_with is not None
+        self._forced = [] if is_free else self._matcher.compute_ff_tokens()
+
     def _allowed(self, width: int) -> mx.array:
         """Which tokens may come, as booleans over the logits (often wider than the vocabulary)."""
+        allowed = np.zeros(width, dtype=np.uint8)
+        if self._forced:
+            allowed[self._forced[0]] = 1
+            return mx.array(allowed.view(np.bool_))[None]
         fill_next_token_bitmask(self._matcher, self._bits)
         known = np.unpackbits(self._bits.view(np.uint8), count=self._vocabulary, bitorder="little")
-        allowed = np.zeros(width, dtype=np.uint8)
         allowed[: self._vocabulary] = known[:width]
         if self._may_open_with is not None:
             allowed[self._may_open_with] = 1

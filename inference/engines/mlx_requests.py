@@ -34,10 +34,11 @@ def sequence_make(
         is_continuation=prompt.is_continuation,
     )
     processors = penalties_make(request.sampling, len(prompt.tokens))
+    grammar = None
     if plan.grammar is not None:
         # Last, so that no penalty can lift what the grammar forbids.
-        is_thinking = prompt.starts_thinking
-        processors.append(grammars.processor(plan.grammar, is_thinking=is_thinking))
+        grammar = grammars.processor(plan.grammar, is_thinking=prompt.starts_thinking)
+        processors.append(grammar)
     return Sequence(
         request=request,
         prompt=prompt,
@@ -45,6 +46,7 @@ def sequence_make(
         assembler=assembler,
         sampler=sampler_make(request.sampling),
         processors=processors,
+        grammar=grammar,
     )
 
 

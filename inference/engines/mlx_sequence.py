@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
+from inference.engines.mlx_grammar import GrammarProcessor
 from inference.engines.mlx_prompt import Prompt
 from inference.engines.mlx_sampling import Processor, Sampler
 from inference.engines.mlx_text import TextAssembler
@@ -27,23 +29,38 @@ class Sequence:
     assembler: TextAssembler
     sampler: Sampler
     processors: list[Processor]
+    grammar: GrammarProcessor | None = None  # the last of the processors
     uid: int | None = None
+    is_prefilling: bool = True
+    opening: list[int] = field(default_factory=list)  # forced tokens computed with the prompt
     cached_tokens: int = 0
     cache_miss: str = ""
     completion_tokens: int = 0
+    forced_tokens: int = 0
     failure: Exception | None = None  # raised inside the batch; reported after the step
     submitted: float = field(default_factory=time.monotonic)
     admitted: float = 0.0
     first_token: float = 0.0
 
-    @property
-    def is_prefilling(self) -> bool:
-        return self.completion_tokens == 0
-
-    def count_token(self) -> None:
-        if not self.completion_tokens:
+    def count_tokens(self, count: int) -> None:
+        if not self.completion_tokens and count:
             self.first_token = time.monotonic()
-        self.completion_tokens += 1
+        self.completion_tokens += count
+
+    def take_forced(self, end_tokens: Collection[int], *, least: int) -> list[int]:
+        """What the grammar forces next, if it is at least `least` tokens; they count as seen.
+
+        The token that ends the answer, by its meaning or by max_tokens, is left to be decoded.
+        """
+        if self.grammar is None or self.failure is not None:
+            return []
+        room = self.max_tokens - self.completion_tokens - 1
+        forced = list(takewhile(lambda token: token not in end_tokens, self.grammar.forced))[:room]
+        if len(forced) < least:
+            return []
+        self.grammar.accept(forced)
+        self.forced_tokens += len(forced)
+        return forced
 
     def usage(self) -> Usage:
         now = time.monotonic()
@@ -54,6 +71,7 @@ class Sequence:
             cached_tokens=self.cached_tokens,
             cache_miss=self.cache_miss,
             completion_tokens=self.completion_tokens,
+            forced_tokens=self.forced_tokens,
             queue_seconds=admitted - self.submitted,
             prefill_seconds=first_token - admitted,
             first_token_seconds=first_token - self.submitted,
@@ -76,6 +94,12 @@ class Sequence:
                 return logits
 
         return run
+
+
+def forced_logprobs(tokenizer: TokenizerWrapper, token: int, top: int) -> TokenLogprob:
+    """What `token_logprobs` says of a token that the grammar forces: there is no other."""
+    text = tokenizer.decode([token])
+    return TokenLogprob(token=text, logprob=0.0, top=((text, 0.0),) if top else ())
 
 
 def token_logprobs(

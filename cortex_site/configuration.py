@@ -235,4 +235,13 @@ def default_temperature(model: str) -> float:
 
 def default_memory_limit() -> int:
     """Three quarters of the machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+    return _memory() * 3 // 4
+
+
+def default_prompt_cache() -> int:
+    """An eighth of the machine's memory, in bytes."""
+    return _memory() // 8
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

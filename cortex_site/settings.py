@@ -38,6 +38,13 @@ MODEL_MEMORY_LIMIT = configuration.size(
 MODEL_IDLE_TIMEOUT = configuration.integer(env, "MODEL_IDLE_TIMEOUT", 1800, low=0)  # s; 0 is never
 MAX_QUEUE = configuration.integer(env, "MAX_QUEUE", 64, low=1)
 MAX_BATCH = configuration.integer(env, "MAX_BATCH", 16, low=1)
+PROMPT_CACHE_LIMIT = configuration.size(
+    env, "PROMPT_CACHE_LIMIT", configuration.default_prompt_cache()
+)  # bytes of memory for each model; 0 is off
+PROMPT_CACHE_DIR = configuration.folder(
+    env, "PROMPT_CACHE_DIR", str(DATA_DIR / "prompt-cache"), base=BASE_DIR
+)
+PROMPT_CACHE_DISK_LIMIT = configuration.size(env, "PROMPT_CACHE_DISK_LIMIT", 4 << 30)  # 0 is off
 
 DEFAULT_MAX_TOKENS = configuration.integer(env, "DEFAULT_MAX_TOKENS", 2048, low=1)
 DEFAULT_TEMPERATURE = configuration.number(

@@ -174,7 +174,12 @@ class Registry:
             max_queue=settings.MAX_QUEUE,
             max_batch=settings.MAX_BATCH,
             default_max_tokens=settings.DEFAULT_MAX_TOKENS,
-            options=located.options,
+            options={
+                **located.options,
+                "prompt_cache_bytes": settings.PROMPT_CACHE_LIMIT,
+                "prompt_cache_dir": str(settings.PROMPT_CACHE_DIR),
+                "prompt_cache_disk_bytes": settings.PROMPT_CACHE_DISK_LIMIT,
+            },
         )
         make = import_string(ENGINES[row.engine])
         engine: Engine = make(config, lambda state, error: self._engine_changed(slot, state, error))

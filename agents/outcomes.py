@@ -112,10 +112,13 @@ def said(entries: Iterable[Event], kind: str) -> str:
 
 
 def total_usage(entries: Iterable[Event]) -> JSON:
-    """The sum over a run's generations; of the first token the time of the first one."""
+    """The sum over a run's generations; of the first token the time of the first one. Why a prompt
+    was not in the cache is a matter of each."""
     total: JSON = {}
     for usage in (entry.data for entry in entries if entry.kind == Event.Kind.USAGE):
         for name, value in usage.items():
+            if isinstance(value, str):
+                continue
             if name != "first_token_seconds" or name not in total:
                 total[name] = total.get(name, 0) + value
     return total

@@ -113,6 +113,11 @@ class StepView:
         return int(self.record.usage.get("cached_tokens", 0))
 
     @property
+    def cache_miss(self) -> str:
+        """Why no more of the prompt was in the cache."""
+        return str(self.record.usage.get("cache_miss", ""))
+
+    @property
     def fresh_tokens(self) -> int:
         return self.prompt_tokens - self.cached_tokens
 

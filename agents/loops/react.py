@@ -230,7 +230,10 @@ def limit_reached(task: Task, steps: Sequence[StepRecord], seconds: float) -> Li
 
 def _add(first: JSON, second: JSON) -> JSON:
     """Usages added up: a repaired step was paid for twice."""
-    return {key: first.get(key, 0) + value for key, value in second.items()}
+    return {
+        key: value if isinstance(value, str) else first.get(key, 0) + value
+        for key, value in second.items()
+    }
 
 
 def _step_event(step: StepRecord) -> LoopEvent:

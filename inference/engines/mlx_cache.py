@@ -227,8 +227,8 @@ def miss_text(miss: Miss | None, tokenizer: TokenizerWrapper) -> str:
     if miss is None:
         return ""
     if miss.damaged:
-        return f"token {miss.position} on: the file with the rest was damaged"
+        return f"from token {miss.position} on: the file with the rest was damaged"
     here = repr(tokenizer.decode(miss.wanted))
     there = "other text" if miss.cached is None else repr(tokenizer.decode(miss.cached))
-    text = f"token {miss.position} on: {here} here, {there} in the cache"
+    text = f"from token {miss.position} on: {here} here, {there} in the cache"
     return f"{text}, of which this model can use no part" if miss.cannot_cut else text

@@ -76,7 +76,8 @@ def test_a_run_ends_with_what_its_loop_said(runs, finished):
 def test_usage_of_several_generations_is_added_up(runs):
     def loop(run):
         for first in (0.5, 0.1):
-            yield LoopEvent("usage", {"completion_tokens": 2, "first_token_seconds": first})
+            counts = {"completion_tokens": 2, "cache_miss": "from token 3 on: ..."}
+            yield LoopEvent("usage", {**counts, "first_token_seconds": first})
 
     run = runs.until(runs.start(loop))
     assert run.usage == {"completion_tokens": 4, "first_token_seconds": 0.5}

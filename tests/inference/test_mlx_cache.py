@@ -8,9 +8,10 @@ import mlx.core as mx
 import pytest
 from mlx_lm.models.cache import KVCache, RotatingKVCache
 
-from inference.engines.mlx_cache import PromptCache
+from inference.engines import mlx_cache
+from inference.engines.mlx_cache import Miss, PromptCache
 from inference.engines.mlx_model import LoadedModel
-from inference.types import Message
+from inference.types import AGENT, BATCH, INTERACTIVE, Message
 from tests.inference.mlx_fixtures import (  # noqa: F401  the fixtures
     ask,
     assert_same_or_tie,
@@ -86,6 +87,88 @@ def test_a_longer_conversation_replaces_its_beginning() -> None:
     assert len(cache) == 1
     cache.insert(list(range(60)), layers_make(60))
     assert len(cache) == 1
+
+
+def conversation(number: int) -> list[int]:
+    return [number * 100, *range(39)]
+
+
+def room_for(conversations: int) -> PromptCache:
+    return PromptCache(conversations * sum(layer.nbytes for layer in layers_make(40)))
+
+
+def kept(cache: PromptCache, *numbers: int) -> list[int]:
+    return [number for number in numbers if cache.fetch(conversation(number)).length == 39]
+
+
+def test_an_open_conversation_stays_when_agents_and_batches_fill_the_cache() -> None:
+    cache = room_for(4)
+    cache.insert(conversation(1), layers_make(40), priority=INTERACTIVE)
+    for number in (2, 3, 4, 5, 6):
+        cache.insert(conversation(number), layers_make(40), priority=number % 2 or BATCH)
+    assert kept(cache, 1, 2, 3, 4, 5, 6) == [1, 4, 5, 6]
+
+
+def test_open_conversations_displace_each_other_beyond_their_share() -> None:
+    cache = room_for(4)
+    for number in (1, 2, 3):
+        cache.insert(conversation(number), layers_make(40), priority=INTERACTIVE)
+    for number in (4, 5, 6):
+        cache.insert(conversation(number), layers_make(40), priority=AGENT)
+    assert kept(cache, 1, 2, 3, 4, 5, 6) == [2, 3, 5, 6]
+
+
+def test_a_large_new_conversation_comes_before_an_older_open_one() -> None:
+    cache = room_for(4)
+    cache.insert(conversation(1), layers_make(40), priority=INTERACTIVE)
+    large = [900, *range(800)]
+    cache.insert(large, layers_make(801), priority=INTERACTIVE)
+    assert kept(cache, 1) == []
+    assert cache.fetch(large).length == 800
+
+
+def test_a_conversation_that_was_left_alone_is_open_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mlx_cache, "OPEN_SECONDS", 0.0)
+    cache = room_for(2)
+    cache.insert(conversation(1), layers_make(40), priority=INTERACTIVE)
+    for number in (2, 3):
+        cache.insert(conversation(number), layers_make(40), priority=AGENT)
+    assert kept(cache, 1, 2, 3) == [2, 3]
+
+
+def test_a_miss_tells_where_the_prompt_leaves_what_is_cached() -> None:
+    cache = PromptCache(MEGABYTE)
+    assert cache.fetch(list(range(40))).miss is None  # there is nothing to compare with
+    cache.insert(list(range(40)), layers_make(40), owner="me")
+    assert cache.fetch([*range(30), 99, 98], "me").miss == Miss(
+        30, [99, 98], [30, 31, 32, 33, 34, 35, 36, 37]
+    )
+    assert cache.fetch([7, *range(30)], "me").miss == Miss(
+        0, [7, 0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5, 6, 7]
+    )
+
+
+def test_what_somebody_else_has_cached_is_not_told() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40), owner="somebody")
+    assert cache.fetch([*range(30), 99, 98], "me").miss == Miss(30, [99, 98], None)
+
+
+def test_going_on_and_asking_again_are_no_misses() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40))
+    assert cache.fetch(list(range(50))).miss is None
+    assert cache.fetch(list(range(40))).miss is None
+    assert cache.fetch(list(range(30))).miss is None
+
+
+def test_a_cache_that_cannot_be_cut_misses_also_where_it_goes_on() -> None:
+    cache = PromptCache(MEGABYTE)
+    cache.insert(list(range(40)), layers_make(40, RotatingKVCache), owner="me")
+    miss = cache.fetch(list(range(30)), "me").miss
+    assert miss == Miss(30, [], [30, 31, 32, 33, 34, 35, 36, 37], cannot_cut=True)
 
 
 @pytest.mark.model

@@ -45,6 +45,7 @@ PROMPT_CACHE_DIR = configuration.folder(
     env, "PROMPT_CACHE_DIR", str(DATA_DIR / "prompt-cache"), base=BASE_DIR
 )
 PROMPT_CACHE_DISK_LIMIT = configuration.size(env, "PROMPT_CACHE_DISK_LIMIT", 4 << 30)  # 0 is off
+INTERACTIVE_STALL_MS = configuration.integer(env, "INTERACTIVE_STALL_MS", 500, low=10)
 
 DEFAULT_MAX_TOKENS = configuration.integer(env, "DEFAULT_MAX_TOKENS", 2048, low=1)
 DEFAULT_TEMPERATURE = configuration.number(

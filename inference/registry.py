@@ -179,6 +179,7 @@ class Registry:
                 "prompt_cache_bytes": settings.PROMPT_CACHE_LIMIT,
                 "prompt_cache_dir": str(settings.PROMPT_CACHE_DIR),
                 "prompt_cache_disk_bytes": settings.PROMPT_CACHE_DISK_LIMIT,
+                "interactive_stall_ms": settings.INTERACTIVE_STALL_MS,
             },
         )
         make = import_string(ENGINES[row.engine])

@@ -105,5 +105,19 @@ def test_chunks_follow_the_measured_speed() -> None:
         chunks.observe([_Prompt(1, step * 500, 100_000)], seconds=0.5)  # 1,000 tokens a second
     assert first == 128
     assert 90 <= chunks.size(1, is_alone=False) <= 110
-    assert chunks.size(4, is_alone=False) == 32  # never smaller
     assert chunks.size(1, is_alone=True) > 300
+
+
+def test_many_prompts_share_one_chunk() -> None:
+    """Sixteen prompts in one step make nobody wait longer than one."""
+    chunks = ChunkSize(stall_ms=100)
+    chunks.observe([_Prompt(1, 500, 100_000)], seconds=0.5)
+    assert 90 <= 4 * chunks.size(4, is_alone=False) <= 110
+    assert 16 * chunks.size(16, is_alone=False) <= 110
+    assert chunks.size(1000, is_alone=False) == 1  # it goes on all the same
+
+
+def test_the_first_measure_replaces_the_guess() -> None:
+    chunks = ChunkSize(stall_ms=100)
+    chunks.observe([_Prompt(1, 40, 100_000)], seconds=1.0)  # a slow machine
+    assert chunks.size(1, is_alone=False) == 32  # the smallest that is worth a step

@@ -7,6 +7,7 @@ need no table of their own. `details` is JSON-ready. Errors cross the process bo
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -70,9 +71,17 @@ class ContextOverflow(InferenceError):
 
 
 class QueueFull(InferenceError):
+    """details: expected_wait (seconds), where it can be told."""
+
     status = 503
     code = "queue_full"
     retry_after = 5
+
+    def __init__(self, message: str, *, expected_wait: float | None = None, **details: Any) -> None:
+        if expected_wait is not None:
+            details["expected_wait"] = round(expected_wait, 1)
+            self.retry_after = max(1, math.ceil(expected_wait))
+        super().__init__(message, **details)
 
 
 class WorkerLost(InferenceError):

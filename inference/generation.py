@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
+from inference import metrics
 from inference.cancellation import on_cancel
-from inference.engines.base import DeltaStream, Engine
+from inference.engines.base import DeltaStream, Engine, Place
+from inference.errors import InferenceError
 from inference.registry import Registry
 from inference.slots import Slot
 from inference.types import Completion, Delta, GenerationRequest, Usage
@@ -39,12 +41,12 @@ class Generation(Iterator[Delta]):
     def __next__(self) -> Delta:
         try:
             delta = next(self._stream)
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self._end(outcome_of(error))
             raise
         if delta.finish_reason:
             self._note_speed(delta.usage)
-            self.close()
+            self._end(delta.finish_reason)
         return delta
 
     def _note_speed(self, usage: Usage | None) -> None:
@@ -52,16 +54,25 @@ class Generation(Iterator[Delta]):
             speed = (usage.completion_tokens - 1) / usage.decode_seconds
             self._slot.tokens_per_second = round(speed, 1)
 
+    def place(self) -> Place | None:
+        """Where the request waits in its model's queue; None once its turn has come."""
+        return self._engine.place(self.request_id) if self._open else None
+
     def cancel(self) -> None:
         """End the answer within one decode step."""
         self._engine.cancel(self.request_id)
 
     def close(self) -> None:
         """Cancel what is left and let go of the model."""
+        self._end("cancelled")
+
+    def _end(self, outcome: str) -> None:
+        """Once, however it came to it."""
         with self._lock:
             if not self._open:
                 return
             self._open = False
+        metrics.request_count(self.model, outcome)
         self._stream.close()
         self._registry.release(self._slot)
         self._forget()
@@ -81,6 +92,13 @@ class Generation(Iterator[Delta]):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def outcome_of(error: BaseException) -> str:
+    """What the metrics call it: a stream that just ends was closed by the one who read it."""
+    if isinstance(error, InferenceError):
+        return error.code
+    return "cancelled" if isinstance(error, StopIteration) else "internal_error"
 
 
 def collect(model: str, deltas: Iterable[Delta]) -> Completion:

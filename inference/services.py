@@ -16,10 +16,11 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
 
-from inference import catalogue, embedded, hub, overview, sources
+from inference import catalogue, embedded, hub, metrics, overview, sources
+from inference.engines.base import Place
 from inference.errors import HubUnreachable, InferenceError, InvalidRequest, ModelNotFound
 from inference.folders import folder_check
-from inference.generation import Generation, collect
+from inference.generation import Generation, collect, outcome_of
 from inference.models import LanguageModel
 from inference.overview import ModelInfo
 from inference.registry import REGISTRY
@@ -46,11 +47,19 @@ def generate(request: GenerationRequest) -> Generation:
     `Generation.model` tells who answers: the embedded model stands in for a default model that
     cannot be fetched.
     """
-    request_check(request)
-    if request.max_tokens is None:
-        request = dataclasses.replace(request, max_tokens=settings.DEFAULT_MAX_TOKENS)
-    slot = _slot_acquire(request.model)
-    return Generation(REGISTRY, slot, dataclasses.replace(request, model=slot.name))
+    model = metrics.UNKNOWN
+    try:
+        row = model_resolve(request.model)
+        model = row.name
+        request_check(request)
+        if request.max_tokens is None:
+            request = dataclasses.replace(request, max_tokens=settings.DEFAULT_MAX_TOKENS)
+        slot = REGISTRY.acquire(row) if request.model else _default_acquire(row)
+        model = slot.name
+        return Generation(REGISTRY, slot, dataclasses.replace(request, model=model))
+    except Exception as error:
+        metrics.request_count(model, outcome_of(error))
+        raise
 
 
 def complete(request: GenerationRequest) -> Completion:
@@ -59,11 +68,17 @@ def complete(request: GenerationRequest) -> Completion:
         return collect(generation.model, generation)
 
 
-def _slot_acquire(name: str) -> Slot:
-    row = model_resolve(name)
-    if name:
-        return REGISTRY.acquire(row)
-    return _default_acquire(row)
+def queue_place(*, model: str, ahead: int = 0) -> Place:
+    """Where a request would stand that comes after all that waits for the model now and after
+    `ahead` others. "" is the default model."""
+    try:
+        slot = REGISTRY.slot(model_resolve(model).name)
+    except InferenceError:
+        slot = None
+    if slot is None or slot.engine is None:
+        return Place(ahead + 1, None)
+    position = slot.engine.queued() + ahead + 1
+    return Place(position, slot.engine.wait(position))
 
 
 def _default_acquire(row: LanguageModel) -> Slot:
@@ -184,7 +199,7 @@ def model_load_start(*, name: str, by: User | None = None) -> LanguageModel:
 def _default_load() -> None:
     """Or what stands in for it. The row and the log tell of errors."""
     try:
-        REGISTRY.release(_slot_acquire(""))
+        REGISTRY.release(_default_acquire(model_default()))
     except InferenceError as error:
         logger.info("No default model now: %s", error)
     finally:

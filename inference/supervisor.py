@@ -8,7 +8,8 @@ The protocol is JSON over a socket pair. To the child: `{"op": "load", "config"}
 `{"op": "generate", "request"}`, `{"op": "cancel", "id"}`, `{"op": "shutdown"}`. From the child:
 `{"op": "progress", "stage", "fraction"}`, `{"op": "loaded", "description"}` or
 `{"op": "failed", "error"}`; then `{"op": "deltas", "deltas": [[request id, delta]]}`, one message a
-decode step, `{"op": "error", "id", "error"}`, and about once a second
+decode step, `{"op": "error", "id", "error"}`, `{"op": "queue", "waiting": [request id]}` in the
+order of their turns whenever that changes, and about once a second
 `{"op": "beat", "active", "queued", "memory", "steps"}`.
 """
 
@@ -20,15 +21,18 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
+from inference import metrics
 from inference.engines.base import (
     Engine,
     EngineConfig,
     OnChange,
+    Place,
     Progress,
     ignore_change,
 )
 from inference.engines.streams import QueuedStream
 from inference.errors import InferenceError, ModelLoadFailed, QueueFull, WorkerLost, from_wire
+from inference.pace import Pace
 from inference.process import WorkerProcess
 from inference.types import (
     JSON,
@@ -53,6 +57,7 @@ class Answer(QueuedStream):
     def __init__(self, engine: WorkerEngine, request: GenerationRequest) -> None:
         super().__init__()
         self.request = request
+        self.asked_at = time.monotonic()
         self.produced = False  # something has come back
         self.requeued = False
         self.sent_to: WorkerProcess | None = None
@@ -83,6 +88,8 @@ class WorkerEngine(Engine):
         self._beat = threading.Event()
         self._steps = 0
         self._stepped_at = 0.0
+        self._waiting: list[str] = []  # request ids, the next to be served first
+        self._pace = Pace(config.max_batch)
 
     # --- The contract ----------------------------------------------------------------------------
 
@@ -99,10 +106,7 @@ class WorkerEngine(Engine):
             if self._ending:
                 raise WorkerLost(f"{self.config.model} is not loaded any more.")
             if len(self._answers) >= self.config.max_batch + self.config.max_queue:
-                raise QueueFull(
-                    f"{len(self._answers)} requests wait for {self.config.model} already.",
-                    queued=len(self._answers),
-                )
+                raise self._full()
             if not self._answers:
                 self._stepped_at = time.monotonic()
             self._answers[request.id] = answer
@@ -135,6 +139,33 @@ class WorkerEngine(Engine):
 
     def memory_bytes(self) -> int:
         return self._memory
+
+    def queued(self) -> int:
+        return len(self._waiting)
+
+    def place(self, request_id: str) -> Place | None:
+        waiting = self._waiting
+        if request_id not in waiting:
+            return None
+        position = waiting.index(request_id) + 1
+        return Place(position, self.wait(position))
+
+    def wait(self, position: int) -> float:
+        with self._lock:
+            return self._wait(position)
+
+    def _wait(self, position: int) -> float:
+        """The caller holds the lock."""
+        oldest = next(iter(self._answers.values()), None)
+        return self._pace.wait(position, time.monotonic() - oldest.asked_at if oldest else 0.0)
+
+    def _full(self) -> QueueFull:
+        queued = self.config.max_queue
+        return QueueFull(
+            f"{queued} requests wait for {self.config.model} already.",
+            queued=queued,
+            expected_wait=self._wait(queued + 1),
+        )
 
     # --- Requests --------------------------------------------------------------------------------
 
@@ -180,7 +211,13 @@ class WorkerEngine(Engine):
     def _on_error(self, message: JSON) -> None:
         self._give(message["id"], from_wire(message["error"]))
 
+    def _on_queue(self, message: JSON) -> None:
+        self._waiting = message["waiting"]
+
     def _give(self, request_id: str, item: Delta | InferenceError) -> None:
+        if isinstance(item, Delta) and item.usage:  # counts, whoever still reads the answer
+            self._pace.note(item.usage)
+            metrics.usage_count(self.config.model, item.usage)
         answer = self._answers.get(request_id)
         if answer is None:
             return  # cancelled: what is still under way is of no use
@@ -244,7 +281,7 @@ class WorkerEngine(Engine):
             if not self._loaded.done():
                 text = f"{self.config.model} could not be loaded: {reason}."
                 self._loaded.set_exception(ModelLoadFailed(text))
-            self._process, self._memory = None, 0
+            self._process, self._memory, self._waiting = None, 0, []
             if self._ending or not was_loaded:
                 return
             self._loaded = Future()
@@ -275,6 +312,7 @@ class WorkerEngine(Engine):
                 )
             self.on_change("loading", f"Crashed: {reason}.")
             self._start()
+            metrics.WORKER_RESTARTS.labels(self.config.model).inc()
             self._loaded.result()
             self.on_change("loaded", f"Restarted after a crash: {reason}.")
         except InferenceError as error:

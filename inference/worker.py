@@ -65,6 +65,7 @@ class Worker:
         self._parent = os.getppid()
         self._blas: Blas | None = None
         self._steps = 0  # a beat tells it: a main thread that hangs makes none
+        self._waiting: list[str] = []  # as the parent knows it
 
     def run(self) -> int:
         """Serve until told to stop. The exit status: 0, or 1 when the model did not load."""
@@ -136,6 +137,7 @@ class Worker:
                     return
                 self._obey(engine, command)
             self._send_results(engine.step())
+            self._send_queue(engine.waiting)
             self._steps += 1
 
     def _commands(self, *, wait: bool) -> Iterable[JSON]:
@@ -169,6 +171,12 @@ class Worker:
 
     def _send_error(self, request_id: str, error: InferenceError) -> None:
         self._channel.send({"op": "error", "id": request_id, "error": to_wire(error)})
+
+    def _send_queue(self, waiting: list[str]) -> None:
+        """Only when it has changed: not with every step, and never for a queue that stays empty."""
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self._channel.send({"op": "queue", "waiting": waiting})
 
     def _send_results(self, results: list[tuple[str, Any]]) -> None:
         deltas = []

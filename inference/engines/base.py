@@ -27,6 +27,15 @@ def ignore_change(state: str, error: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request waits: its number in the queue, from 1, and the seconds until its turn as
+    expected; None where nothing is known."""
+
+    position: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Where a model lives and within which limits it runs.
 
@@ -87,3 +96,15 @@ class Engine(ABC):
     @abstractmethod
     def memory_bytes(self) -> int:
         """Resident memory that the model takes on this machine; 0 for a remote engine."""
+
+    def queued(self) -> int:
+        """How many requests wait for their turn; 0 for an engine whose queue is elsewhere."""
+        return 0
+
+    def place(self, request_id: str) -> Place | None:
+        """Where a request waits; None when its turn has come, or the queue is elsewhere."""
+        return None
+
+    def wait(self, position: int) -> float | None:
+        """Seconds that number `position` of the queue can expect to wait; None is unknown."""
+        return None

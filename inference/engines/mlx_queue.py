@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -19,9 +20,10 @@ class FairQueue(Generic[Item]):
         return sum(len(line) for owners in self._levels.values() for line in owners.values())
 
     def __iter__(self) -> Iterator[Item]:
-        for owners in self._levels.values():
-            for line in owners.values():
-                yield from line
+        """In the order in which `pop` would give them."""
+        for priority in sorted(self._levels):
+            for turn in zip_longest(*self._levels[priority].values()):
+                yield from (item for item in turn if item is not None)
 
     def push(self, item: Item, *, priority: int, owner: str) -> None:
         owners = self._levels.setdefault(priority, OrderedDict())

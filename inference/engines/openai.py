@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import openai
 
+from inference import metrics
 from inference.engines.base import Engine, EngineConfig, OnChange, Progress, ignore_change
 from inference.engines.openai_answers import Reader
 from inference.engines.openai_requests import chat_params, explain, prompt_params
@@ -157,13 +158,18 @@ class RemoteAnswer(QueuedStream):
                     if self._cancelled.is_set():
                         break
                     self.put(delta)
-            self.put(self._reader.cancelled() if self._cancelled.is_set() else self._reader.last())
+            self._end(self._reader.cancelled() if self._cancelled.is_set() else self._reader.last())
         except InferenceError as error:
             self.put(error)
         except Exception as error:  # noqa: BLE001  it is told to the one who waits
             self.put(self._failure(error))
         finally:
             self._engine.forget(self._request.id)
+
+    def _end(self, delta: Delta) -> None:
+        if delta.usage:
+            metrics.usage_count(self._engine.config.model, delta.usage)
+        self.put(delta)
 
     def _failure(self, error: Exception) -> Delta | InferenceError:
         if self._cancelled.is_set():

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from agents import events
 from agents.loops import LoopEvent
+from agents.metrics import RUNS
 from agents.models import Event, Run
 from agents.signals import run_finished
 from inference.errors import InferenceError
@@ -77,6 +78,8 @@ def finish(
         _fill(run, outcome)
         run.save()
         _announce(run)
+        ended = RUNS.labels(run.kind, run.state)
+        transaction.on_commit(ended.inc, robust=True)
     return True
 
 

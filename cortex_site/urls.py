@@ -8,6 +8,7 @@ import chat.urls
 import inference.urls
 import tooling.urls
 from cortex_site import api, docs, health
+from cortex_site.metrics import metrics
 
 APPS = [chat.urls, agents.urls, tooling.urls, inference.urls]
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api/health", health.HealthView.as_view(), name="health"),
     path("health", health.HealthView.as_view(schema=None)),  # the same, where probes look
     path("api/ready", health.ReadyView.as_view(), name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("openapi.json", docs.schema, name="schema"),
     path("docs", docs.swagger, name="docs"),
     path("redoc", docs.redoc, name="redoc"),

@@ -15,11 +15,13 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.utils.crypto import salted_hmac
 
+from inference.metrics import UNKNOWN
 from inference.types import ToolSpec
 from tooling.base import JSON, BaseTool, ToolParameter, ToolResult
 from tooling.builtin import initialize_tools
-from tooling.errors import ToolDisabled, ToolNotAllowed, ToolNotFound
+from tooling.errors import ToolDisabled, ToolError, ToolNotAllowed, ToolNotFound
 from tooling.journal import call_begin, call_finish, cancel_watch
+from tooling.metrics import CALLS
 from tooling.models import Tool, ToolCall
 from tooling.registry import ToolRegistry
 from tooling.running import Work
@@ -267,6 +269,21 @@ def _begin(
     timeout: float | None,
     step: int | None = None,
 ) -> tuple[Work, ToolCall]:
+    try:
+        return _begin_allowed(name, arguments, caller, run, timeout, step)
+    except ToolError as error:
+        CALLS.labels(name if registry().get(name) else UNKNOWN, error.code).inc()
+        raise
+
+
+def _begin_allowed(
+    name: str,
+    arguments: JSON,
+    caller: User,
+    run: UUID | str | None,
+    timeout: float | None,
+    step: int | None,
+) -> tuple[Work, ToolCall]:
     tool, row = _find(name)
     if not _may_call(row, caller):
         raise ToolNotAllowed(f"You may not call {name}.")
@@ -287,5 +304,6 @@ def _begin(
 
 def _finish(work: Work, call: ToolCall, cancelled: Callable[[], bool] | None) -> ToolResult:
     outcome = work.run(timeout=call.timeout_seconds, cancelled=cancel_watch(call, cancelled))
+    CALLS.labels(call.tool, outcome.state.value).inc()
     call_finish(call, outcome)
     return outcome.result

@@ -11,17 +11,20 @@ from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
 from inference.cancellation import CancelScope, cancellable
+from inference.engines.base import Place
 
 log = logging.getLogger(__name__)
 
 
 class Stoppable(Protocol):
-    """An answer on its way. `cancel` lets it end in good order, `close` ends it at once; both are
-    safe from any thread, and to call twice."""
+    """An answer on its way. `cancel` lets it end in good order, `close` ends it at once; `place` is
+    where it waits, None once it is written. All are safe from any thread, and to call twice."""
 
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def place(self) -> Place | None: ...
 
 
 S = TypeVar("S", bound=Stoppable)
@@ -84,6 +87,12 @@ class Control:
         with self._changed:
             self._changed.wait_for(lambda: self.cancelled or self._nudged, seconds)
             self._nudged = False
+
+    def place(self) -> Place | None:
+        """Where the answer on its way waits for its model; None when none waits."""
+        with self._changed:
+            working = list(self._working)
+        return next(filter(None, (answer.place() for answer in working)), None)
 
     @contextlib.contextmanager
     def closing(self, answer: S) -> Iterator[S]:

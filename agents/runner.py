@@ -22,6 +22,7 @@ from agents.errors import RunEnded
 from agents.jobs import ABORT_SECONDS, GRACE_SECONDS, Job
 from agents.models import Run
 from agents.ticker import Ticker
+from inference.engines.base import Place
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,11 @@ class Runner:
         """A waiting run of this process has something new in its log."""
         if job := self._jobs.get(run_id):
             job.control.nudge()
+
+    def place(self, run_id: UUID) -> Place | None:
+        """Where a run of this process waits for its model; None when it does not."""
+        job = self._jobs.get(run_id)
+        return job.control.place() if job else None
 
     def is_active(self) -> bool:
         """Whether any run is in this process's hands."""
@@ -218,4 +224,5 @@ shutdown = _runner.shutdown
 dispatch = _runner.dispatch
 cancel = _runner.cancel
 nudge = _runner.nudge
+place = _runner.place
 is_active = _runner.is_active

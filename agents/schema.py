@@ -61,7 +61,8 @@ class RunSummarySerializer(serializers.ModelSerializer[Run]):
         fields = list(RUN)
 
     def get_queue_position(self, run: Run) -> int:
-        return services.queue_position(run=run)
+        place = services.queue_place(run=run)
+        return place.position if place else 0
 
 
 class RunSerializer(RunSummarySerializer):

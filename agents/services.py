@@ -16,6 +16,8 @@ from agents.errors import RunConflict, RunNotFound, ToolCallNotFound
 from agents.kinds import KINDS
 from agents.loops import LoopEvent
 from agents.models import Event, Run
+from inference import services as inference
+from inference.engines.base import Place
 from inference.errors import InvalidRequest, QueueFull
 from inference.types import JSON
 
@@ -38,7 +40,11 @@ def run_start(
         raise InvalidRequest(f"There is no kind of run called {kind!r}.", field="kind")
     with transaction.atomic():
         if Run.objects.filter(state=Run.State.QUEUED).count() >= settings.MAX_QUEUE:
-            raise QueueFull(f"{settings.MAX_QUEUE} runs are waiting already; try again soon.")
+            place = inference.queue_place(model=model, ahead=settings.MAX_QUEUE)
+            raise QueueFull(
+                f"{settings.MAX_QUEUE} runs are waiting already; try again soon.",
+                expected_wait=place.seconds,
+            )
         run = Run(owner=owner, kind=kind, model=model, params=params, parent=parent, last_seq=1)
         run.save(force_insert=True)
         events.store(run.id, [LoopEvent(Event.Kind.STATE, {"state": run.state})], last=1)
@@ -76,12 +82,13 @@ def run_cancel(*, run: Run) -> Run:
     return Run.objects.get(id=run.id)
 
 
-def queue_position(*, run: Run) -> int:
-    """How many runs will start before this one, plus one; 0 when it does not wait."""
+def queue_place(*, run: Run) -> Place | None:
+    """Where the run waits: among the runs that have not started, behind all that waits for its
+    model; or, once it works in this process, in its model's queue. None when it does not wait."""
     if run.state != Run.State.QUEUED:
-        return 0
+        return runner.place(run.id)
     ahead = Run.objects.filter(state=Run.State.QUEUED, created_at__lt=run.created_at)
-    return ahead.count() + 1
+    return inference.queue_place(model=run.model, ahead=ahead.count())
 
 
 def tool_call_decide(

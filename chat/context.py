@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 
 from agents.models import Run
-from agents.services import queue_position
+from agents.services import queue_place
 from chat.models import Conversation, Message
 from chat.presenting import message_views
 from chat.search import SHOWN, conversation_groups, conversation_list
@@ -126,5 +127,15 @@ def _state_of(shown: Conversation) -> Context:
 
 def loading(answer: Message) -> Context:
     """Why an answer has not begun."""
-    position = queue_position(run=answer.run) if answer.run else 0
-    return {"position": position, **_state_of(answer.conversation)}
+    place = queue_place(run=answer.run) if answer.run else None
+    wait = about(place.seconds) if place and place.seconds is not None else ""
+    return {"place": place, "wait": wait, **_state_of(answer.conversation)}
+
+
+def about(seconds: float) -> str:
+    """A length of time for people, no more exact than a guess can be."""
+    if seconds < 10:
+        return f"{max(math.ceil(seconds), 1)} s"
+    if seconds <= 90:
+        return f"{5 * math.ceil(seconds / 5)} s"
+    return f"{math.ceil(seconds / 60)} min"

@@ -45,7 +45,8 @@ class Logged(Protocol):
 
 @dataclass
 class Reply:
-    """What stands in the log of a reply so far."""
+    """What stands in the log of a reply so far. It `is_silent` from the moment in which the model
+    is asked, also again with what a tool gave, to its first word."""
 
     parts: list[Part] = field(default_factory=list)
     state: str = "queued"
@@ -53,6 +54,7 @@ class Reply:
     usage: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     done: bool = False
+    is_silent: bool = True
 
     def add(self, event: Logged) -> None:
         """Take one more entry of the log in."""
@@ -66,6 +68,7 @@ class Reply:
         self._append("thinking", data["text"])
 
     def _append(self, kind: Kind, text: str) -> None:
+        self.is_silent = False
         last = self.parts[-1] if self.parts else None
         if last and last.kind == kind:
             self.parts[-1] = dataclasses.replace(last, text=last.text + text)
@@ -73,6 +76,7 @@ class Reply:
             self.parts.append(Part(kind, text=text))
 
     def _add_tool_call(self, data: dict[str, Any]) -> None:
+        self.is_silent = False
         fields = ("id", "name", "arguments", "state")
         known: dict[str, Any] = {key: data[key] for key in fields if key in data}
         self._update(Part("tool", **known), known)
@@ -84,6 +88,7 @@ class Reply:
         self._update(Part("tool", id=data["id"]), changes)
 
     def _add_tool_result(self, data: dict[str, Any]) -> None:
+        self.is_silent = True
         fields = ("success", "result", "error", "untrusted", "seconds")
         known: dict[str, Any] = {k: data[k] for k in fields if data.get(k) is not None}
         self._update(Part("tool", id=data["id"], **known), {"state": "done", **known})

@@ -84,6 +84,7 @@ class MessageView:
     finish_reason: str = ""
     error: dict[str, Any] | None = None
     usage: dict[str, Any] = field(default_factory=dict)
+    is_silent: bool = True
 
     @property
     def is_live(self) -> bool:
@@ -165,6 +166,7 @@ def reply_view(message: Message, reply: Reply, siblings: Siblings) -> MessageVie
         reply.finish_reason,
         reply.error,
         reply.usage,
+        reply.is_silent,
     )
 
 

@@ -74,7 +74,7 @@ class ReplyRenderer:
     def _status(self, oob: bool = False) -> str:
         """What stands below an answer that grows: what it waits for."""
         state = "waiting" if self.reply.state == Run.State.WAITING else "writing"
-        if not self.reply.parts:
+        if self.reply.is_silent:
             state = "starting"
         values = {"message": self.message, "state": state, "oob": oob}
         return render_to_string("chat/_status.html", values)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from inference.engines.base import Place
 from inference.types import JSON, Delta, GenerationRequest, ToolSpec
 from tooling.base import ToolResult
 
@@ -35,8 +36,8 @@ class Decision:
 class Generation(Protocol):
     """What `generate` gives: the deltas of one answer, and the id of the model that answers.
 
-    `cancel` lets it end in good order, as "cancelled" with its usage; `close` ends it at once. Both
-    may be called from any thread.
+    `cancel` lets it end in good order, as "cancelled" with its usage; `close` ends it at once;
+    `place` is where it waits for its turn. All may be called from any thread.
     """
 
     @property
@@ -47,6 +48,8 @@ class Generation(Protocol):
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def place(self) -> Place | None: ...
 
 
 class Execute(Protocol):

@@ -12,6 +12,7 @@ from agents.loops import LoopEvent
 from agents.models import Event, Run
 from agents.signals import run_finished
 from inference.cancellation import on_cancel
+from inference.engines.base import Place
 from inference.errors import ContextOverflow, InvalidRequest, QueueFull
 from tests.agents.conftest import idle, kinds, text
 from tooling.errors import ToolDisabled
@@ -194,7 +195,7 @@ def test_cancel_before_the_start(runs, gate, settings, finished):
     running = runs.start(blocked(gate))
     runs.until_logged(running, "text")
     waiting = runs.start(blocked(gate))
-    assert services.queue_position(run=waiting) == 1
+    assert services.queue_place(run=waiting) == Place(1, None)
     waiting = services.run_cancel(run=waiting)
     assert (waiting.state, waiting.output, waiting.finish_reason) == ("stopped", "", "cancelled")
     assert kinds(waiting) == ["state", "done"]
@@ -385,10 +386,11 @@ def test_a_full_queue_refuses(runs, gate, settings):
     running = runs.start(blocked(gate))
     runs.until_logged(running, "text")
     queued = [runs.start(blocked(gate)) for _ in range(2)]
-    assert [services.queue_position(run=run) for run in queued] == [1, 2]
+    assert [services.queue_place(run=run).position for run in queued] == [1, 2]
+    assert services.queue_place(run=Run.objects.get(id=running.id)) is None
     with pytest.raises(QueueFull) as caught:
         runs.start(blocked(gate))
-    assert caught.value.retry_after
+    assert caught.value.retry_after > 0
     assert Run.objects.count() == 3
     gate.set()
     assert [runs.until(run).state for run in queued] == ["completed", "completed"]

@@ -6,15 +6,18 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter
 
 from inference import supervisor
 from inference.engines.base import EngineConfig
 from inference.errors import InferenceError, ModelLoadFailed, QueueFull, WorkerLost
-from inference.supervisor import WorkerEngine
-from inference.types import Delta, GenerationRequest, Message, Sampling
+from inference.metrics import COMPLETION_TOKENS, WORKER_RESTARTS
+from inference.supervisor import Answer, WorkerEngine
+from inference.types import AGENT, Delta, GenerationRequest, Message, Sampling
 from tests.inference.conftest import eventually, kill, no_progress, pid_of
 
 pytestmark = pytest.mark.model
@@ -32,6 +35,11 @@ def ask(text: str = "Count from 1 to 100.", max_tokens: int = 200) -> Generation
 
 def text_of(deltas: list[Delta]) -> str:
     return "".join(delta.text for delta in deltas)
+
+
+def counted(counter: Counter) -> float:
+    (metric,) = counter.collect()
+    return sum(s.value for s in metric.samples if s.labels == {"model": "m"})
 
 
 def is_alive(pid: int) -> bool:
@@ -72,18 +80,23 @@ def test_it_answers_and_says_what_it_is(make: Make) -> None:
 
 def test_cancel_finishes_as_cancelled_and_close_without_a_word(make: Make) -> None:
     engine = make()
+    tokens = counted(COMPLETION_TOKENS)
     cancelled = engine.stream(ask())
     closed = engine.stream(ask("Count from 5 to 50."))
     next(cancelled), next(closed)
     threading.Timer(0.05, closed.close).start()
     assert all(delta.finish_reason is None for delta in closed)
     engine.cancel(cancelled.request.id)
-    assert list(cancelled)[-1].finish_reason == "cancelled"
+    last = list(cancelled)[-1]
+    assert last.finish_reason == "cancelled"
+    told = last.usage.completion_tokens
+    eventually(lambda: counted(COMPLETION_TOKENS) - tokens > told)  # those of the closed one too
     assert "2" in text_of(list(engine.stream(ask("What is 1 + 1?", 20))))
 
 
 def test_a_crash_costs_the_running_answer_and_no_more(make: Make) -> None:
     engine = make()
+    restarts = counted(WORKER_RESTARTS)
     answer = engine.stream(ask())
     first = next(answer)
     pid = kill(engine)
@@ -93,6 +106,7 @@ def test_a_crash_costs_the_running_answer_and_no_more(make: Make) -> None:
     assert "Paris" in text_of(list(engine.stream(ask("What is the capital of France?", 20))))
     assert pid_of(engine) != pid
     eventually(lambda: [state for state, _ in engine.changes] == ["loading", "loaded"])
+    assert counted(WORKER_RESTARTS) - restarts == 1
 
 
 def test_what_had_produced_nothing_is_asked_again_once(make: Make) -> None:
@@ -197,3 +211,35 @@ def test_a_process_that_dies_while_loading_fails_the_load(embedded_folder: Path)
     thread.join(20)
     assert isinstance(errors[0], ModelLoadFailed)
     assert "SIGKILL" in str(errors[0])
+
+
+def test_the_queue_is_told_and_moves_on(make: Make) -> None:
+    """Interactive requests before agents; a full queue says how long it takes."""
+    engine = make(max_batch=1, max_queue=3)
+    running = engine.stream(ask("Count from 1 to 1000.", 400))
+    next(running)
+    assert engine.place(running.request.id) is None
+    agent = engine.stream(replace(ask("Hello", 2), priority=AGENT))
+    first = engine.stream(ask("Hello", 2))
+    second = engine.stream(ask("Hello again", 2))
+    answers = {"agent": agent, "first": first, "second": second}
+    expected = {"first": 1, "second": 2, "agent": 3}
+    eventually(lambda: {n: position(engine, a) for n, a in answers.items()} == expected)
+    assert engine.queued() == 3
+    waits = [engine.place(answers[name].request.id).seconds for name in expected]
+    assert 0 < waits[0] < waits[1] < waits[2]
+
+    with pytest.raises(QueueFull) as caught:
+        engine.stream(ask("Hello", 2))
+    assert caught.value.retry_after >= caught.value.details["expected_wait"] > waits[2]
+
+    first.close()
+    eventually(lambda: (position(engine, second), position(engine, agent)) == (1, 2))
+    engine.cancel(running.request.id)
+    assert list(agent)[-1].finish_reason
+    assert (engine.place(agent.request.id), engine.queued()) == (None, 0)
+
+
+def position(engine: WorkerEngine, answer: Answer) -> int | None:
+    place = engine.place(answer.request.id)
+    return place.position if place else None

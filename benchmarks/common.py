@@ -29,6 +29,10 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_name("RESULTS.md")
+EMBEDDED = "smollm2-135m-instruct"
+MODEL_FOLDER = (
+    Path(os.environ.get("MODEL_CACHE_DIR", "~/.cache/mlx-models")).expanduser() / EMBEDDED
+)
 PACKAGES = ("mlx", "mlx-lm", "llguidance", "django", "daphne")
 
 
@@ -41,6 +45,12 @@ class Answer:
     tokens: int
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    text: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second of the whole request, prefill included."""
+        return self.tokens / self.last
 
     @property
     def decode_rate(self) -> float:
@@ -88,7 +98,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str, seconds: float
 
 @contextlib.contextmanager
 def cortex(env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Cortex with the embedded model, on data of its own."""
+    """Cortex with the embedded model, on data of its own unless `env` names a DATA_DIR."""
     port = free_port()
     with tempfile.TemporaryDirectory() as data:
         settings = {"DATA_DIR": data, "LOG_LEVEL": "WARNING", **(env or {})}
@@ -97,9 +107,33 @@ def cortex(env: Mapping[str, str] | None = None) -> Iterator[str]:
             yield url
 
 
+@contextlib.contextmanager
+def mlx_lm_server(folder: Path, *, stock: bool = False) -> Iterator[str]:
+    """mlx_lm.server: on Cortex's BLAS and number format, or as it is installed."""
+    port = free_port()
+    module = "mlx_lm.server" if stock else "tests.inference.reference_server"
+    command = [sys.executable, "-m", module, "--model", str(folder), "--port", str(port)]
+    with server(command, port, "/v1/models", {"HF_HUB_OFFLINE": "1"}) as url:
+        yield url
+
+
+def post_json(url: str, body: Mapping[str, object]) -> dict:
+    """One request with a JSON body, and its JSON answer."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1800)
+    connection.request("POST", parts.path, json.dumps(body), {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    if response.status != 200:
+        raise SystemExit(f"{url} answered {response.status}: {data[:500]!r}")
+    return json.loads(data)
+
+
 def stream_openai(url: str, body: Mapping[str, object]) -> Answer:
     """One streamed chat completion from any OpenAI-compatible server."""
     usage: dict[str, object] = {}
+    texts: list[str] = []
     marks: list[float] = []
     payload = {**body, "stream": True, "stream_options": {"include_usage": True}}
     started = time.perf_counter()
@@ -108,6 +142,7 @@ def stream_openai(url: str, body: Mapping[str, object]) -> Answer:
         delta = event["choices"][0].get("delta", {}) if event.get("choices") else {}
         if delta.get("content") or delta.get("reasoning") or delta.get("tool_calls"):
             marks.append(time.perf_counter() - started)
+            texts.append(delta.get("content") or "")
     details = usage.get("prompt_tokens_details") or {}
     return Answer(
         first=marks[0],
@@ -115,6 +150,7 @@ def stream_openai(url: str, body: Mapping[str, object]) -> Answer:
         tokens=int(usage["completion_tokens"]),
         prompt_tokens=int(usage["prompt_tokens"]),
         cached_tokens=int(details.get("cached_tokens") or 0),
+        text="".join(texts),
     )
 
 

@@ -1,6 +1,6 @@
 """How much a server costs over mlx_lm itself: Cortex, raw mlx_lm and mlx_lm.server in turns.
 
-    python -m benchmarks.serving [--rounds 5] [--tokens 64] [--streams 1 8]
+    python -m benchmarks.serving [--rounds 5] [--tokens 64] [--streams 1 8 16]
 
 All run on the embedded model's weights in the same number format and with the same BLAS. With
 `--stock`, `mlx_lm.server` as it is installed (float16 emulated, reference BLAS) is compared too.
@@ -12,23 +12,26 @@ import argparse
 import contextlib
 import http.client
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.common import (
+    EMBEDDED,
+    MODEL_FOLDER,
     ROOT,
     Answer,
     aggregate_rate,
     at_once,
     cortex,
     free_port,
+    mlx_lm_server,
+    post_json,
     ratio,
     report,
     server,
@@ -38,10 +41,6 @@ from benchmarks.common import (
 )
 
 PROMPT = "Write a long story about a lighthouse keeper and the sea."
-MODEL_FOLDER = (
-    Path(os.environ.get("MODEL_CACHE_DIR", "~/.cache/mlx-models")).expanduser()
-    / "smollm2-135m-instruct"
-)
 
 
 class Raw:
@@ -76,16 +75,6 @@ class Raw:
         self.process.kill()
 
 
-@contextlib.contextmanager
-def mlx_lm_server(folder: Path, *, stock: bool = False) -> Iterator[str]:
-    """mlx_lm.server: on Cortex's BLAS and number format, or as it is installed."""
-    port = free_port()
-    module = "mlx_lm.server" if stock else "tests.inference.reference_server"
-    command = [sys.executable, "-m", module, "--model", str(folder), "--port", str(port)]
-    with server(command, port, "/v1/models", {"HF_HUB_OFFLINE": "1"}) as url:
-        yield url
-
-
 def body(tokens: int, model: str, prompt: str = PROMPT) -> dict[str, object]:
     return {
         "model": model,
@@ -114,12 +103,12 @@ def rates(
         tokens = arguments.tokens
         if streams == 1:
             sides: dict[str, Callable[[], float]] = {
-                "cortex": one_stream(cortex_url, "smollm2-135m-instruct", tokens),
+                "cortex": one_stream(cortex_url, EMBEDDED, tokens),
                 "peer": one_stream(peer_url, str(MODEL_FOLDER), tokens),
             }
         else:
             sides = {
-                "cortex": many_streams(cortex_url, "smollm2-135m-instruct", tokens, streams),
+                "cortex": many_streams(cortex_url, EMBEDDED, tokens, streams),
                 "peer": many_streams(peer_url, str(MODEL_FOLDER), tokens, streams),
             }
         sides["raw"] = lambda count=streams: raw.rate(count, arguments.tokens)
@@ -135,6 +124,20 @@ def rates(
             ]
         )
     return rows
+
+
+def seeded(rounds: int, tokens: int, cortex_url: str, peer_url: str) -> list[list[str]]:
+    """Eight streams that each draw with a seed of their own."""
+
+    def streams(url: str, model: str) -> Callable[[], float]:
+        def one(index: int) -> Answer:
+            return stream_openai(url, body(tokens, model) | {"temperature": 0.8, "seed": index})
+
+        return lambda: aggregate_rate(lambda: at_once(8, one))
+
+    sides = {"cortex": streams(cortex_url, EMBEDDED), "peer": streams(peer_url, str(MODEL_FOLDER))}
+    values = take_turns(rounds, sides)
+    return [[spread(values["cortex"]), spread(values["peer"]), ratio(values, "cortex", "peer")]]
 
 
 def first_byte(url: str, rounds: int) -> list[float]:
@@ -183,9 +186,9 @@ def start_and_memory() -> list[list[str]]:
         with server(command, port, "/api/health", env) as url:
             seconds = time.perf_counter() - started
             pid = _pid_of(port)
-            _post(url, "/api/models/smollm2-135m-instruct/load")
+            post_json(f"{url}/api/models/{EMBEDDED}/load", {})
             loaded = resident(pid)
-            _post(url, "/api/models/smollm2-135m-instruct/unload")
+            post_json(f"{url}/api/models/{EMBEDDED}/unload", {})
             time.sleep(1)
             idle = resident(pid)
     return [
@@ -205,20 +208,11 @@ def _pid_of(port: int) -> int:
     raise SystemExit("the server's process was not found")
 
 
-def _post(url: str, path: str) -> None:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
-    connection.request("POST", path, "{}", {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    if response.status != 200:
-        raise SystemExit(f"{path} answered {response.status}: {response.read()[:300]!r}")
-
-
 def stock_ratio(cortex_url: str) -> list[list[str]]:
     """Against mlx_lm.server as installed; few tokens, for it makes one in several seconds."""
     with mlx_lm_server(MODEL_FOLDER, stock=True) as url:
         sides = {
-            "cortex": one_stream(cortex_url, "smollm2-135m-instruct", 32),
+            "cortex": one_stream(cortex_url, EMBEDDED, 32),
             "stock": one_stream(url, str(MODEL_FOLDER), 4),
         }
         values = take_turns(2, sides)
@@ -229,7 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 16])
     parser.add_argument("--stock", action="store_true")
     arguments = parser.parse_args()
     report("Start and memory", ["", "measured", "goal at most"], start_and_memory())
@@ -251,6 +245,11 @@ def main() -> None:
                 "One stream: decode rate after the first token. More: tokens of all streams over "
                 "wall time, prefill included (both servers keep the prompt in their cache between "
                 "rounds, raw mlx_lm computes it anew). Median of the rounds (lowest to highest).",
+            )
+            report(
+                "Eight streams with eight seeds: tokens a second",
+                ["Cortex", "mlx_lm.server", "ratio", "goal at least"],
+                [[*row, "4"] for row in seeded(arguments.rounds, 32, cortex_url, peer_url)],
             )
             delays = first_byte(cortex_url, arguments.rounds)
             report(

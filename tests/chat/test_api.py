@@ -246,7 +246,7 @@ async def test_an_unknown_model_is_a_404_or_named(
 
 ERRORS = [
     (ContextOverflow("Too long.", prompt_tokens=9000, context_length=8192), 422, None),
-    (QueueFull("64 requests are waiting already."), 503, "5"),
+    (QueueFull("64 requests are waiting already.", queued=64, expected_wait=7.2), 503, "8"),
     (WorkerLost("The model's process ended."), 503, "2"),
 ]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chat.api import answers
 from inference.errors import ContextOverflow, QueueFull, WorkerLost
 from inference.types import (
     Constraint,
@@ -208,6 +209,27 @@ async def test_a_stream_ends_with_done_and_the_usage_when_asked(scripted: Script
     assert text == "Hi there"
 
 
+async def test_a_long_wait_is_filled_with_comments(
+    scripted: ScriptedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "KEEP_ALIVE_SECONDS", 0.05)
+    gate = threading.Event()
+    scripted.reply("one two", gate=gate, gate_at=1)
+    response = await post(CHAT, {**HELLO, "stream": True})
+    seen = b""
+    async for piece in response.pieces():
+        seen += piece
+        if seen.count(b": keep-alive\n\n") == 2:
+            gate.set()
+    assert seen.count(b": keep-alive\n\n") >= 2
+    before, _, after = seen.partition(b": keep-alive\n\n")
+    assert b'"one "' in before  # and none is within a chunk
+    assert b'"two"' in after
+    lines = [line for line in seen.splitlines() if line]
+    assert all(line.startswith((b"data: ", b": ")) for line in lines)
+    assert lines[-1] == b"data: [DONE]"
+
+
 async def test_a_stream_has_no_usage_unless_asked(scripted: ScriptedEngine) -> None:
     scripted.reply("Hi")
     response = await post(CHAT, {**HELLO, "stream": True})
@@ -392,7 +414,7 @@ ERRORS = [
         "invalid_request_error",
         "context_length_exceeded",
     ),
-    (QueueFull("Full."), 503, "server_error", "queue_full"),
+    (QueueFull("Full.", expected_wait=7.2), 503, "server_error", "queue_full"),
     (WorkerLost("It died."), 503, "server_error", "worker_lost"),
 ]
 
@@ -407,7 +429,8 @@ async def test_engine_errors_have_openais_shape(
     body = await response.json()
     assert response.status == status
     assert (body["error"]["type"], body["error"]["code"]) == (kind, code)
-    assert ("retry-after" in response.headers) == (status == 503)
+    told = str(error.retry_after) if error.retry_after else None
+    assert response.headers.get("retry-after") == told
 
 
 async def test_an_error_mid_stream_is_the_last_event(scripted: ScriptedEngine) -> None:

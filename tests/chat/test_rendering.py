@@ -211,6 +211,30 @@ def test_a_tool_call_asks_runs_and_shows_its_result(answer: Message) -> None:
     assert answer.parts[1]["arguments"] == '{"expression": "2"}'
 
 
+def status(frame: str) -> str:
+    """The state that is shown below the answer."""
+    found = re.search(r'-status" data-state="(\w+)"', frame)
+    assert found
+    return found[1]
+
+
+def test_it_waits_visibly_whenever_the_model_was_asked(answer: Message) -> None:
+    run = answer.run
+    assert run
+    renderer = ReplyRenderer(run)
+    call = {"id": "a", "name": "calculator", "arguments": "{}", "state": "running"}
+    states = [
+        renderer.start([]),
+        renderer.feed([log(run, "text", text="Let me see.")]),
+        renderer.feed([log(run, "tool_call", **call)]),
+        renderer.feed([log(run, "tool_result", id="a", success=True, result="2")]),
+        renderer.feed([log(run, "text", text="It is 2.")]),
+    ]
+    assert list(map(status, states)) == ["starting", "writing", "writing", "starting", "writing"]
+    late = ReplyRenderer(run).start([log(run, "tool_result", id="b", success=True, result="2")])
+    assert status(late) == "starting"
+
+
 def test_a_continued_answer_shows_what_stood_before(answer: Message) -> None:
     run = answer.run
     assert run

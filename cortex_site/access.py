@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.security.websocket import WebsocketDenier
@@ -28,6 +28,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from cortex_site.errors import Problem, is_api, respond
+from cortex_site.middleware import Middleware
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -103,31 +104,6 @@ def visit_of(request: HttpRequest) -> Visit:
     return Visit(request.method or "", scheme, headers, request.META.get("REMOTE_ADDR", ""))
 
 
-class Middleware:
-    """A Django middleware that either answers itself or lets the request pass, sync or async."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if self.is_async:
-            return self._call_async(request)
-        return self.refuse(request) or self.get_response(request)
-
-    async def _call_async(self, request: HttpRequest) -> HttpResponse:
-        refusal = self.refuse(request)
-        return refusal or await self.get_response(request)
-
-    def refuse(self, request: HttpRequest) -> HttpResponse | None:
-        """The answer to a request that may not pass; None for one that may."""
-        raise NotImplementedError
-
-
 class HostAndOriginMiddleware(Middleware):
     """Refuses unknown Hosts, foreign pages that want to change something, and non-JSON bodies."""
 
@@ -162,9 +138,8 @@ def _carries_json(visit: Visit) -> bool:
 class OwnerMiddleware(Middleware):
     """Signs the owner in, and lets in nobody whom neither this nor a session knows."""
 
-    async def _call_async(self, request: HttpRequest) -> HttpResponse:
-        refusal = await sync_to_async(self.refuse)(request)
-        return refusal or await self.get_response(request)
+    async def arefuse(self, request: HttpRequest) -> HttpResponse | None:
+        return await sync_to_async(self.refuse)(request)
 
     def refuse(self, request: HttpRequest) -> HttpResponse | None:
         if request.path in PUBLIC_PATHS:

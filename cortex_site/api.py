@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
@@ -26,6 +25,7 @@ from rest_framework.views import APIView, set_rollback
 
 from cortex_site import __version__
 from cortex_site.errors import Problem, internal_error, is_api, respond, wants_page
+from cortex_site.middleware import Middleware
 from inference.errors import InferenceError
 from inference.rest import JSONWhateverAccepted
 from tooling.errors import ToolError
@@ -111,18 +111,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     return Response(problem.body, status=problem.status, headers=problem.headers)
 
 
-class ApiErrorMiddleware:
+class ApiErrorMiddleware(Middleware):
     """Gives the API's plain Django views the same error shape, also with DEBUG on."""
-
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> Any:
-        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not is_api(request.path):

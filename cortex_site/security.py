@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
+
+from cortex_site.middleware import Middleware
 
 STRICT = {
     "default-src": "'none'",
@@ -33,25 +31,9 @@ def policy(path: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
-class ContentSecurityPolicyMiddleware:
+class ContentSecurityPolicyMiddleware(Middleware):
     """Adds the policy to every response."""
 
-    sync_capable = async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if self.is_async:
-            return self._call_async(request)
-        return self._protect(request, self.get_response(request))
-
-    async def _call_async(self, request: HttpRequest) -> HttpResponse:
-        return self._protect(request, await self.get_response(request))
-
-    def _protect(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.setdefault("Content-Security-Policy", policy(request.path))
         return response

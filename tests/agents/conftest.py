@@ -69,6 +69,17 @@ def idle(seconds: float = 20) -> None:
     assert not runner.is_active()
 
 
+def finished(run: Run, seconds: float = 20) -> Run:
+    """The run, refreshed, once it has ended and the runner has let go of it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        run.refresh_from_db()
+        if not run.is_active and not runner.is_active():
+            return run
+        time.sleep(0.02)
+    raise AssertionError(f"the run is still {run.state}")
+
+
 class PlainRenderer:
     """Shows a run as words in brackets: enough to see which events came when."""
 

@@ -2,16 +2,15 @@
 
 import json
 import re
-import time
 
 import pytest
 from django.urls import reverse
 
-from agents import runner
 from agents.exports import step_prompt
 from agents.goals import Goal, goal_start
 from agents.models import Run
 from agents.services import run_cancel
+from tests.agents.conftest import finished
 from tooling.models import ToolCall
 from tooling.services import tool_disable
 
@@ -22,16 +21,6 @@ HOSTILE = '<script>alert("x")</script>'
 
 def step(action, thought="t", **action_input):
     return f"Thought: {thought}\nAction: {action}\nAction Input: {json.dumps(action_input)}"
-
-
-def finished(run, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        run.refresh_from_db()
-        if not run.is_active and not runner.is_active():
-            return run
-        time.sleep(0.02)
-    raise AssertionError(f"the run is still {run.state}")
 
 
 def page_of(run, name="agent-run", *args):

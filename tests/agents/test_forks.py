@@ -1,44 +1,28 @@
 """Resume goes on without doing anything twice; a fork shares the past and leaves it alone."""
 
-import json
-import time
-
 import pytest
 
-from agents import runner
 from agents.errors import RunConflict, StepNotFound
 from agents.forks import StepEdit, run_fork, run_resume
 from agents.goals import Goal, goal_start
 from agents.models import Run
 from agents.services import run_cancel
 from inference.errors import InvalidRequest
+from tests.agents.conftest import finished
+from tests.remote_model import step
 from tooling.models import ToolCall
 from tooling.services import registry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def written(action, **action_input):
-    return f"Thought: t\nAction: {action}\nAction Input: {json.dumps(action_input)}"
-
-
-def finished(run, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        run.refresh_from_db()
-        if not run.is_active and not runner.is_active():
-            return run
-        time.sleep(0.02)
-    raise AssertionError(f"the run is still {run.state}")
-
-
 @pytest.fixture
 def first(scripted, owner):
     """A finished run of three steps."""
     for text in (
-        written("calculator", expression="1+1"),
-        written("calculator", expression="2+2"),
-        written("finish", answer="4"),
+        step("calculator", expression="1+1"),
+        step("calculator", expression="2+2"),
+        step("finish", answer="4"),
     ):
         scripted.reply(text)
     return finished(goal_start(owner=owner, goal=Goal("add")))
@@ -49,13 +33,13 @@ def rows(run):
 
 
 def test_resume_goes_on_after_the_last_committed_step(scripted, owner):
-    scripted.reply(written("calculator", expression="1+1"))
-    held = scripted.reply(written("calculator", expression="2+2"), delay=0.05)
+    scripted.reply(step("calculator", expression="1+1"))
+    held = scripted.reply(step("calculator", expression="2+2"), delay=0.05)
     run = goal_start(owner=owner, goal=Goal("add"))
     assert held.started.wait(10)
     run_cancel(run=run)
     assert finished(run).state == Run.State.STOPPED
-    scripted.reply(written("finish", answer="2"))
+    scripted.reply(step("finish", answer="2"))
     run = finished(run_resume(run=run))
     assert (run.state, run.output) == (Run.State.COMPLETED, "2")
     assert ToolCall.objects.filter(run=run.id).count() == 1
@@ -69,7 +53,7 @@ def test_a_finished_run_cannot_be_resumed(first):
 
 def test_a_fork_with_another_observation_gives_another_answer(scripted, owner, first):
     before = rows(first)
-    scripted.reply(written("finish", answer="5"))
+    scripted.reply(step("finish", answer="5"))
     edit = StepEdit(observation="Success: 5")
     fork = finished(run_fork(run=first, owner=owner, step=2, edit=edit))
     assert fork.output == "5"
@@ -81,7 +65,7 @@ def test_a_fork_with_another_observation_gives_another_answer(scripted, owner, f
 
 
 def test_a_fork_with_another_input_makes_that_call(scripted, owner, first):
-    scripted.reply(written("finish", answer="6"))
+    scripted.reply(step("finish", answer="6"))
     edit = StepEdit(action_input={"expression": "3+3"})
     fork = finished(run_fork(run=first, owner=owner, step=2, edit=edit))
     assert rows(fork)[1] == (2, "calculator", "Success: 6", "observing")
@@ -91,7 +75,7 @@ def test_a_fork_with_another_input_makes_that_call(scripted, owner, first):
 
 
 def test_a_fork_without_an_edit_writes_the_step_again(scripted, owner, first):
-    scripted.reply(written("finish", answer="again"))
+    scripted.reply(step("finish", answer="again"))
     fork = finished(run_fork(run=first, owner=owner, step=2, edit=StepEdit()))
     assert [row[1] for row in rows(fork)] == ["calculator", "finish"]
 
@@ -132,7 +116,7 @@ def killed_while_acting(owner, state, result=None):
 
 def test_a_finished_call_whose_step_was_not_committed_is_not_made_again(scripted, owner):
     run = killed_while_acting(owner, "succeeded", "as recorded")
-    scripted.reply(written("finish", answer="2"))
+    scripted.reply(step("finish", answer="2"))
     finished(run_resume(run=run))
     assert rows(run)[0] == (1, "calculator", "Success: as recorded", "observing")
     assert ToolCall.objects.filter(run=run.id).count() == 1
@@ -141,7 +125,7 @@ def test_a_finished_call_whose_step_was_not_committed_is_not_made_again(scripted
 @pytest.mark.parametrize("state", ["running", "cancelled"])
 def test_a_call_cut_off_is_made_again_if_that_does_no_harm(scripted, owner, state):
     run = killed_while_acting(owner, state)
-    scripted.reply(written("finish", answer="2"))
+    scripted.reply(step("finish", answer="2"))
     finished(run_resume(run=run))
     assert rows(run)[0] == (1, "calculator", "Success: 2", "observing")
 
@@ -149,8 +133,8 @@ def test_a_call_cut_off_is_made_again_if_that_does_no_harm(scripted, owner, stat
 def test_any_other_call_cut_off_is_told_and_may_be_asked_for_again(scripted, owner, monkeypatch):
     monkeypatch.setattr(registry().get("calculator"), "repeatable", False)
     run = killed_while_acting(owner, "running")
-    scripted.reply(written("calculator", expression="1+1"))
-    scripted.reply(written("finish", answer="2"))
+    scripted.reply(step("calculator", expression="1+1"))
+    scripted.reply(step("finish", answer="2"))
     finished(run_resume(run=run))
     first, second, _ = rows(run)
     assert first[2].startswith("Error: This call was cut off")

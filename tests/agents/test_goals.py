@@ -1,33 +1,17 @@
 """Agent runs end to end in the database: start, steps, answer, limits, disabled tools."""
 
-import json
-import time
-
 import pytest
 
-from agents import runner
 from agents.errors import AgentsDisabled
 from agents.goals import Goal, goal_start, limit_sentence
 from agents.models import Run
 from inference.errors import ModelNotFound
+from tests.agents.conftest import finished
+from tests.remote_model import step
 from tooling.models import ToolCall
 from tooling.services import tool_disable
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def step(action, **action_input):
-    return f"Thought: t\nAction: {action}\nAction Input: {json.dumps(action_input)}"
-
-
-def finished(run, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        run.refresh_from_db()
-        if not run.is_active and not runner.is_active():
-            return run
-        time.sleep(0.02)
-    raise AssertionError(f"the run is still {run.state}")
 
 
 def test_a_goal_is_worked_on_until_an_answer_stands(scripted, owner):

@@ -5,15 +5,11 @@ The model is scripted (a server on loopback); everything else is the product.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
+from playwright.sync_api import Browser, Page, expect
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
-from tests.e2e.screenshots import DESKTOP, PHONE, shoot
-from tests.remote_model import RemoteModel, remote_model, step
-from tests.server import CortexServer, ServerFactory
+from tests.e2e.screenshots import DESKTOP, PHONE, chromium, scripted_site, shoot
+from tests.remote_model import RemoteModel, step
+from tests.server import CortexServer
 
 GOAL = "How many days lie between 1 March 2024 and 31 October 2026, and is that number prime?"
 DAYS = """\
@@ -84,24 +80,8 @@ def take(browser: Browser, remote: RemoteModel, server: CortexServer) -> None:
 
 
 def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        remote_model() as remote,
-        sync_playwright() as playwright,
-    ):
-        factory = ServerFactory(Path(folder))
-        server = factory.make()
-        remote.register(server)
-        server.start()
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        try:
-            take(browser, remote, server)
-        finally:
-            browser.close()
-            factory.close()
+    with scripted_site() as (server, remote), chromium() as browser:
+        take(browser, remote, server)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,18 @@ came in through the product's own import, as do the titles in the sidebar.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.server import ROOT, ServerFactory
+from tests.remote_model import RemoteModel, remote_model
+from tests.server import ROOT, CortexServer, ServerFactory
 
 FOLDER = ROOT / "docs" / "screenshots"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "device_scale_factor": 1.5}
@@ -107,15 +110,35 @@ def all_themes(browser: Browser, address: str) -> None:
             context.close()
 
 
-def main() -> None:
-    chromium = shutil.which("chromium")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        factory = ServerFactory(Path(folder))
-        server = factory.start(env={"DEFAULT_TEMPERATURE": "0"})
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser, without a test around it."""
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium,
+            executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def scripted_site() -> Iterator[tuple[CortexServer, RemoteModel]]:
+    """A running product whose default model is scripted (a server on loopback)."""
+    with tempfile.TemporaryDirectory() as folder, remote_model() as remote:
+        factory = ServerFactory(Path(folder))
+        server = factory.make()
+        remote.register(server)
+        try:
+            yield server.start(), remote
+        finally:
+            factory.close()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        factory = ServerFactory(Path(folder))
+        server = factory.start(env={"DEFAULT_TEMPERATURE": "0"})
         try:
             page = browser.new_context(**DESKTOP).new_page()
             page.goto(server.url)
@@ -128,7 +151,6 @@ def main() -> None:
             first_answer(page)
             all_themes(browser, page.url)
         finally:
-            browser.close()
             factory.close()
 
 

@@ -5,16 +5,12 @@ The model is scripted (a server on loopback); everything else is the product.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import permit, send, written
-from tests.e2e.screenshots import DESKTOP, PHONE, shoot
-from tests.remote_model import Call, RemoteModel, remote_model
-from tests.server import CortexServer, ServerFactory
+from tests.e2e.screenshots import DESKTOP, PHONE, chromium, scripted_site, shoot
+from tests.remote_model import Call, RemoteModel
+from tests.server import CortexServer
 
 GREETING = "Good morning! I have a few numbers to check."
 WELCOME = "Good morning. Send them over; I compute exactly rather than guess."
@@ -54,24 +50,8 @@ def take(browser: Browser, server: CortexServer, remote: RemoteModel) -> None:
 
 
 def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        remote_model() as remote,
-        sync_playwright() as playwright,
-    ):
-        factory = ServerFactory(Path(folder))
-        server = factory.make()
-        remote.register(server)
-        server.start()
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        try:
-            take(browser, server, remote)
-        finally:
-            browser.close()
-            factory.close()
+    with scripted_site() as (server, remote), chromium() as browser:
+        take(browser, server, remote)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from agents.forks import run_resume
 from agents.goals import KIND as AGENT
@@ -22,13 +23,15 @@ from agents.services import run_cancel, run_start
 from chat.errors import MessageConflict
 from chat.models import Conversation, Message
 from chat.parts import Part, parts_decode, parts_encode, parts_text
-from chat.tree import newest_leaf
+from chat.tree import newest_leaf, path_read
 from inference import services as inference
 from inference.errors import InferenceError, InvalidRequest, QueueFull
 from inference.models import LanguageModel
+from inference.types import JSON
 
 LONGEST_MESSAGE = 400_000  # characters; contexts end long before
 LONGEST_TITLE = 200
+AGENT_RECALLS, AGENT_RECALL_LENGTH = 6, 1000  # messages before the goal, characters of each
 BIN_KEEPS = timedelta(days=1)
 SETTINGS = ("model", "system_prompt", "temperature", "top_p", "max_tokens", "seed", "tools")
 Role = Message.Role
@@ -262,10 +265,25 @@ def _agent_start(message: Message, goal: str) -> Message:
     """Begin the agent run whose answer this message will hold."""
     conversation = message.conversation
     message.run = goal_start(
-        owner=conversation.owner, goal=Goal(goal), model=conversation.model, message=str(message.id)
+        owner=conversation.owner,
+        goal=Goal(goal, context=_context_of(message)),
+        model=conversation.model,
+        message=str(message.id),
     )
     message.save(update_fields=["run"])
     return message
+
+
+def _context_of(answer: Message) -> JSON | None:
+    """What was said before the goal, as far as an agent is told: its trace shows it."""
+    assert answer.parent is not None
+    past = path_read(answer.parent.parent_id, AGENT_RECALLS)
+    said = [
+        {"role": message.role, "content": Truncator(message.content).chars(AGENT_RECALL_LENGTH)}
+        for message in past
+        if message.content
+    ]
+    return {"conversation": said} if said else None
 
 
 def _run_start(message: Message, before: list[Part] | None = None) -> Message:

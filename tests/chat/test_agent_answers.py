@@ -63,6 +63,22 @@ def test_the_agents_answer_is_the_message(agent, owner_client):
     assert "<html" not in trace.content.decode()
 
 
+def test_the_agent_is_told_what_was_said_before(agent, owner_client):
+    agent.reply(step("finish", answer="Nice to meet you."), when=by_goal)
+    first = settled(ask(owner_client, "My name is Ada. " + "x" * 2000))
+    assert first.run.params["context"] is None
+    agent.reply(step("finish", answer="Ada"), when=by_goal)
+    path = f"/chat/{first.conversation_id}/messages/"
+    owner_client.post(path, {"text": "What is my name?", "agent": "1"})
+    second = settled(Message.objects.filter(role="assistant").latest("created_at"))
+    question, answer = second.run.params["context"]["conversation"]
+    assert question["content"].startswith("My name is Ada.")
+    assert (len(question["content"]), question["content"][-1]) == (1000, "…")
+    assert answer == {"role": "assistant", "content": "Nice to meet you."}
+    told = [r for r in agent.requests if "Goal: What is my name?" in str(r.messages)]
+    assert "My name is Ada." in str(told[0].messages)
+
+
 def test_while_it_works_the_message_says_nothing_new(agent, owner_client):
     held = agent.reply(step("finish", answer="late"), delay=0.05, when=by_goal)
     message = ask(owner_client)

@@ -24,6 +24,7 @@ from inference.engines.mlx_chunks import ChunkSize
 from inference.engines.mlx_grammar import Grammars
 from inference.engines.mlx_model import LoadedModel
 from inference.engines.mlx_queue import FairQueue
+from inference.engines.mlx_read_ahead import ReadAhead
 from inference.engines.mlx_requests import sequence_make
 from inference.engines.mlx_sequence import Sequence, forced_logprobs, token_logprobs
 from inference.engines.mlx_text import Piece
@@ -47,6 +48,7 @@ class BatchEngine:
         self.prompt_cache = prompt_cache_make(loaded, options, is_busy=lambda: bool(self._active))
         self._grammars = Grammars(loaded.tokenizer)
         self._chunk = ChunkSize(options.get("interactive_stall_ms"))
+        self._read_ahead = ReadAhead(self.prompt_cache)
         self._queue: FairQueue[Sequence] = FairQueue()
         self._active: dict[int, Sequence] = {}
         self._finished: list[Result] = []  # by cancel, given out with the next step
@@ -61,12 +63,12 @@ class BatchEngine:
 
     @property
     def queued(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + len(self._read_ahead)
 
     @property
     def waiting(self) -> list[str]:
         """The ids of the requests that wait, in the order in which their turns come."""
-        return [sequence.request.id for sequence in self._queue]
+        return [sequence.request.id for sequence in [*self._queue, *self._read_ahead]]
 
     @property
     def has_work(self) -> bool:
@@ -100,17 +102,22 @@ class BatchEngine:
         if self.queued + self.active >= self.config.max_queue + self.config.max_batch:
             raise QueueFull(f"{self.queued} requests are waiting already", queued=self.queued)
         sequence = sequence_make(request, self.loaded, self.config, self._grammars)
+        if not self._read_ahead.begin(sequence):
+            self._push(sequence)
+
+    def _push(self, sequence: Sequence) -> None:
+        request = sequence.request
         self._queue.push(sequence, priority=request.priority, owner=request.owner)
 
     def cancel(self, request_id: str) -> None:
         """End a request before the next step; unknown ids have ended already."""
-        for sequence in [*self._queue, *self._active.values()]:
+        for sequence in [*self._read_ahead, *self._queue, *self._active.values()]:
             if sequence.request.id == request_id:
                 break
         else:
             return
         if sequence.uid is None:
-            self._queue.remove(sequence)
+            self._read_ahead.remove(sequence) or self._queue.remove(sequence)
             piece = Piece()
         else:
             self._drop(sequence)
@@ -142,7 +149,9 @@ class BatchEngine:
     def _admit(self) -> list[Result]:
         """Fill free places of the batch from the queue."""
         results: list[Result] = []
-        while self.queued and self.active < self.config.max_batch:
+        for sequence in self._read_ahead.ready(is_idle=not self._active and not len(self._queue)):
+            self._push(sequence)
+        while len(self._queue) and self.active < self.config.max_batch:
             sequence = self._queue.pop()
             try:
                 self._insert(sequence)

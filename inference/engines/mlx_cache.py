@@ -11,6 +11,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -105,7 +106,8 @@ class PromptCache:
         if self._disk is not None:
             loaded, is_damaged = self._disk.load(wanted, more_than=max(length, MINIMUM - 1))
             if loaded is not None:
-                best, length = self._keep_loaded(loaded, wanted)
+                best = self.keep(loaded)
+                length = min(common(best.tokens, wanted), len(wanted) - 1)
             if is_damaged:
                 miss = Miss(length, wanted[length : length + SHOWN].tolist(), None, damaged=True)
         if best is None:
@@ -126,11 +128,20 @@ class PromptCache:
                 best, best_length = entry, length
         return best, best_length if best else 0
 
-    def _keep_loaded(self, loaded: Loaded, wanted: Tokens) -> tuple[_Entry, int]:
-        nbytes = sum(layer.nbytes for layer in loaded.layers)
-        entry = _Entry(loaded.tokens, loaded.layers, nbytes, loaded.owner)
+    def read_ahead(self, tokens: Sequence[int]) -> Future[Loaded | None] | None:
+        """Begin to read from the disk what `fetch` would wait for; None when there is nothing."""
+        if self._disk is None:
+            return None
+        wanted = np.asarray(tokens, dtype=np.int32)
+        return self._disk.read_ahead(wanted, more_than=max(self._best(wanted)[1], MINIMUM - 1))
+
+    def keep(self, loaded: Loaded) -> _Entry:
+        """Take in what `read_ahead` brought."""
+        layers = loaded.layers_make()
+        nbytes = sum(layer.nbytes for layer in layers)
+        entry = _Entry(loaded.tokens, layers, nbytes, loaded.owner)
         self._put(entry)
-        return entry, min(common(entry.tokens, wanted), len(wanted) - 1)
+        return entry
 
     def _miss(self, wanted: Tokens, owner: str) -> Miss | None:
         """Where the prompt leaves what is most like it; None when it just goes on from there, or

@@ -10,9 +10,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlx.core as mx
 import numpy as np
 
 from inference.engines.mlx_cache_file import (
@@ -39,11 +41,16 @@ RETRY_SECONDS = 60.0  # without writing, after the disk has refused
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """What came from the disk: the caches of `tokens`."""
+    """What came from the disk for `tokens`. Any thread may read it; `layers_make` is for the one
+    that goes on with it, for MLX's operations belong to the thread that asked for them."""
 
     tokens: Tokens
-    layers: Layers
     owner: str
+    header: Header
+    arrays: list[tuple[str, mx.array]]
+
+    def layers_make(self) -> Layers:
+        return layers_make(self.header, self.arrays, len(self.tokens))
 
 
 class DiskCache:
@@ -59,11 +66,14 @@ class DiskCache:
         self._pending: list[Snapshot] = []
         self._closing = threading.Event()
         self._refused_until = 0.0
+        self._ahead: dict[tuple[str, int], Future[Loaded | None]] = {}
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompt cache reader")
         self._thread = threading.Thread(target=self._run, name="prompt cache", daemon=True)
         self._thread.start()
 
     def close(self, timeout: float) -> None:
         """Write what waits, for at most `timeout` seconds."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -72,6 +82,20 @@ class DiskCache:
             logger.warning("the prompt cache could not be written in %.1f s", timeout)
 
     # --- The engine's thread ---------------------------------------------------------------------
+
+    def read_ahead(self, tokens: Tokens, more_than: int) -> Future[Loaded | None] | None:
+        """Begin with what `load` does, on a thread of its own; None when there is nothing to read.
+
+        A file that is damaged is left to `load`.
+        """
+        record, length = self.index.find(tokens)
+        if record is None or length <= more_than:
+            return None
+        key = (record.path.name, length)
+        self._ahead = {each: future for each, future in self._ahead.items() if not future.done()}
+        if key not in self._ahead:
+            self._ahead[key] = self._reader.submit(_load_if_sound, record, length)
+        return self._ahead[key]
 
     def load(self, tokens: Tokens, more_than: int) -> tuple[Loaded | None, bool]:
         """What is stored of the longest beginning of `tokens`, if that is longer than `more_than`,
@@ -159,6 +183,13 @@ class DiskCache:
             self._closing.wait(nbytes / BUSY_RATE)
 
 
+def _load_if_sound(record: Record, length: int) -> Loaded | None:
+    try:
+        return _load(record, length)
+    except _Unreadable:
+        return None
+
+
 class _Unreadable(Exception):
     def __init__(self, record: Record, why: Exception) -> None:
         super().__init__(str(why))
@@ -181,7 +212,8 @@ def _load(record: Record, length: int) -> Loaded:
             arrays = [(code, array[:, :, : stop - each.start]) for code, array in arrays]
         parts.insert(0, arrays)
         stop = each.start
-    return Loaded(record.tokens[:end], layers_make(header, _joined(parts), end), record.owner)
+    joined = [(code, mx.array(array)) for code, array in _joined(parts)]
+    return Loaded(record.tokens[:end], record.owner, header, joined)
 
 
 def _joined(parts: list[list[tuple[str, Array]]]) -> list[tuple[str, Array]]:

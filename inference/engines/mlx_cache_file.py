@@ -116,9 +116,9 @@ def snapshot_take(tokens: Tokens, layers: Layers, owner: str) -> Snapshot:
     return Snapshot(tokens, owner, kind, names, state, coded)
 
 
-def layers_make(header: Header, arrays: Sequence[tuple[str, Array]], length: int) -> Layers:
-    """The caches again, on the calling thread; `length` positions of those stored in slices."""
-    values = [_restored(code, array) for code, array in arrays]
+def layers_make(header: Header, arrays: Sequence[tuple[str, mx.array]], length: int) -> Layers:
+    """The caches again, for the calling thread; `length` positions of those stored in slices."""
+    values = [array.view(mx.bfloat16) if code == "BF16" else array for code, array in arrays]
     if header.kind == SLICES:
         pairs = zip(values[::2], values[1::2], strict=True)
         return [KVCache.from_state((keys, entries, length)) for keys, entries in pairs]
@@ -135,11 +135,6 @@ def _cache_class(name: str) -> Any:
 
 def _readable(array: mx.array) -> tuple[str, mx.array]:
     return _CODES[array.dtype], array.view(mx.uint16) if array.dtype == mx.bfloat16 else array
-
-
-def _restored(code: str, array: Array) -> mx.array:
-    values = mx.array(array)
-    return values.view(mx.bfloat16) if code == "BF16" else values
 
 
 def _pack(value: Any, arrays: list[mx.array]) -> Any:

@@ -16,6 +16,8 @@ from mlx_lm.models.cache import ArraysCache, CacheList, KVCache, RotatingKVCache
 from inference.engines.mlx_cache import MINIMUM, PromptCache
 from inference.engines.mlx_cache_disk import DiskCache
 from inference.engines.mlx_cache_file import Layers, file_read
+from inference.engines.mlx_prompt import Prompt
+from inference.engines.mlx_read_ahead import ReadAhead
 from inference.types import BATCH
 
 MEGABYTE = 1 << 20
@@ -50,7 +52,8 @@ def hybrid(length: int) -> Layers:
 
 @pytest.fixture
 def cache_open(tmp_path: Path) -> Iterator[Open]:
-    """`cache_open()` is a prompt cache in a process that has just started."""
+    """`cache_open()` is a prompt cache in a process that has just started; the one before has
+    written all it was given and ended."""
     opened: list[PromptCache] = []
 
     def make(
@@ -130,6 +133,7 @@ def test_a_turn_writes_only_what_it_added(cache_open: Open, tmp_path: Path) -> N
 def test_a_changed_turn_shares_what_comes_before_it(cache_open: Open, tmp_path: Path) -> None:
     cache_open().insert(list(range(100)), plain(100))
     cache_open().insert([*range(80), *range(500, 540)], plain(120))
+    cache_open()
     assert sorted(file_read(path)[0].start for path in files(tmp_path)) == [0, 80]
     assert cache_open().fetch(list(range(101))).length == 100
     layers, length, _ = cache_open().fetch([*range(80), *range(500, 541)])
@@ -141,6 +145,7 @@ def test_a_changed_turn_shares_what_comes_before_it(cache_open: Open, tmp_path: 
 def test_little_in_common_is_not_worth_a_parent(cache_open: Open, tmp_path: Path) -> None:
     cache_open().insert(list(range(100)), plain(100))
     cache_open().insert([*range(30), *range(500, 540)], plain(70))
+    cache_open()
     assert [file_read(path)[0].start for path in files(tmp_path)] == [0, 0]
 
 
@@ -362,6 +367,57 @@ def test_a_disk_that_refuses_is_logged_once_and_costs_nothing_else(
     assert cache.fetch(list(range(50))).length == 40
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "cannot be written" in caplog.text
+
+
+class Waiting:
+    """As much of a sequence as reading ahead needs."""
+
+    def __init__(self, length: int) -> None:
+        self.prompt = Prompt(list(range(length)))
+
+
+def ready(ahead: ReadAhead) -> list[Any]:
+    """What an idle engine gets, when there is something."""
+    for _ in range(200):
+        if found := ahead.ready(is_idle=True):
+            return found
+    raise AssertionError("nothing became ready")
+
+
+def test_what_is_read_ahead_is_in_memory_before_its_turn(cache_open: Open, tmp_path: Path) -> None:
+    cache_open().insert(list(range(40)), plain(40, mx.bfloat16))
+    cache = cache_open()
+    ahead: Any = ReadAhead(cache)
+    one, other, unknown = Waiting(50), Waiting(50), Waiting(10)
+    assert [ahead.begin(each) for each in (one, other, unknown)] == [True, True, False]
+    assert list(ahead) == [one, other]
+    assert ahead.remove(other)
+    assert not ahead.remove(unknown)
+    assert ready(ahead) == [one]
+    assert len(ahead) == 0
+    files(tmp_path)[0].unlink()
+    layers, length, _ = cache.fetch(list(range(50)))
+    assert length == 40
+    assert layers is not None
+    assert same(layers, trimmed(plain(40, mx.bfloat16), 40))
+    assert not ahead.begin(one)
+
+
+def test_a_damaged_file_that_is_read_ahead_is_dealt_with_in_its_turn(
+    cache_open: Open, tmp_path: Path
+) -> None:
+    cache_open().insert(list(range(40)), plain(40))
+    cache = cache_open()
+    flip(files(tmp_path)[0], -1)
+    ahead: Any = ReadAhead(cache)
+    one = Waiting(50)
+    assert ahead.begin(one)
+    assert ready(ahead) == [one]
+    found = cache.fetch(list(range(50)))
+    assert found.length == 0
+    assert found.miss is not None
+    assert found.miss.damaged
+    assert files(tmp_path) == []
 
 
 def test_short_prompts_are_not_stored(cache_open: Open, tmp_path: Path) -> None:

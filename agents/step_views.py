@@ -125,6 +125,11 @@ class StepView:
     def written_tokens(self) -> int:
         return int(self.record.usage.get("completion_tokens", 0))
 
+    @property
+    def forced_tokens(self) -> int:
+        """Of the written ones, those that the grammar left no choice about."""
+        return int(self.record.usage.get("forced_tokens", 0))
+
     @cached_property
     def phases(self) -> list[tuple[str, float]]:
         """Where the time went, in order: (name, seconds).

@@ -92,6 +92,7 @@ def test_a_run_that_was_resumed_is_not_over(run):
 def test_a_long_observation_is_folded_and_time_becomes_bars(run):
     renderer = TraceRenderer(run)
     usage = {"prompt_tokens": 100, "cached_tokens": 90, "completion_tokens": 7}
+    usage["forced_tokens"] = 5
     usage["cache_miss"] = "from token 90 on: '<b>new' here, 'old' in the cache"
     seconds = {"queue_seconds": 0.5, "prefill_seconds": 1.0, "decode_seconds": 2.0}
     one = step(
@@ -100,7 +101,7 @@ def test_a_long_observation_is_folded_and_time_becomes_bars(run):
     )  # fmt: skip
     html = renderer.start([event("state", state="running"), one])
     assert "<summary><span" in html
-    assert "10 fresh and 90 cached prompt tokens, 7 written" in html
+    assert "10 fresh and 90 cached prompt tokens, 7 written, 5 of them forced" in html
     assert "Fresh from token 90 on: &#x27;&lt;b&gt;new&#x27; here, &#x27;old" in html
     assert 'class="segment segment--decode" x="37.500%" width="50.000%"' in html
     assert " style=" not in html

@@ -16,7 +16,17 @@ LISTENING = re.compile(r"Cortex is at (http://(\S+):(\d+))")
 START_SECONDS, STOP_SECONDS = 120, 20
 
 # What a developer's shell may have set, and a test must not depend on.
-CLEARED = ("HOST", "DEBUG", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "LOG_LEVEL")
+CLEARED = (
+    "HOST",
+    "DEBUG",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "LOG_LEVEL",
+    "PROMPT_CACHE_LIMIT",
+    "PROMPT_CACHE_DIR",
+)
 
 
 def environment(data: Path, overrides: Mapping[str, str]) -> dict[str, str]:
@@ -27,6 +37,7 @@ def environment(data: Path, overrides: Mapping[str, str]) -> dict[str, str]:
         "DATA_DIR": str(data),
         "HF_HOME": str(data / "huggingface"),
         "PORT": "0",
+        "PROMPT_CACHE_DISK_LIMIT": "256M",
         "PYTHONUNBUFFERED": "1",
     }
     return {**inherited, **own, **overrides}

@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import mlx.core as mx
 import numpy as np
-from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+from mlx_lm.models.cache import can_trim_prompt_cache, make_prompt_cache, trim_prompt_cache
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from inference.engines.mlx_cache_disk import DiskCache, Loaded
-from inference.engines.mlx_cache_file import WHOLE, Layers, Tokens, snapshot_take
+from inference.engines.mlx_cache_file import WHOLE, Layers, Tokens, snapshot_take, storable
 from inference.engines.mlx_cache_index import common, superseded
 from inference.engines.mlx_fingerprint import fingerprint
 from inference.engines.mlx_model import LoadedModel, memory_total
@@ -224,6 +224,9 @@ def prompt_cache_make(
     max_bytes = int(options.get("prompt_cache_bytes", memory_total() // 8))
     folder, disk_bytes = options.get("prompt_cache_dir"), options.get("prompt_cache_disk_bytes")
     if not (max_bytes and folder and disk_bytes):
+        return PromptCache(max_bytes)
+    if not storable(make_prompt_cache(loaded.model)):
+        logger.warning("the prompt cache stays in memory: the model has a kind of its own")
         return PromptCache(max_bytes)
     try:
         disk = DiskCache(Path(folder), fingerprint(loaded), int(disk_bytes), is_busy)

@@ -92,10 +92,11 @@ class DiskCache:
         if record is None or length <= more_than:
             return None
         key = (record.path.name, length)
-        self._ahead = {each: future for each, future in self._ahead.items() if not future.done()}
-        if key not in self._ahead:
-            self._ahead[key] = self._reader.submit(_load_if_sound, record, length)
-        return self._ahead[key]
+        future = self._ahead.get(key)
+        if future is None:
+            future = self._ahead[key] = self._reader.submit(_load_if_sound, record, length)
+            future.add_done_callback(lambda _: self._ahead.pop(key, None))
+        return future
 
     def load(self, tokens: Tokens, more_than: int) -> tuple[Loaded | None, bool]:
         """What is stored of the longest beginning of `tokens`, if that is longer than `more_than`,

@@ -94,10 +94,15 @@ class Snapshot:
         return sum(values.nbytes for _, values in self.arrays)
 
 
+def storable(layers: Layers) -> bool:
+    """Whether these are mlx-lm's own caches, which can be made again from their names."""
+    return all(_cache_class(type(layer).__name__) is type(layer) for layer in layers)
+
+
 def snapshot_take(tokens: Tokens, layers: Layers, owner: str) -> Snapshot:
     """Hand over what is computed for `tokens`. Copies nothing.
 
-    Raises ValueError for a kind of cache that cannot be stored.
+    Raises ValueError for a state that cannot be stored. The layers are `storable`.
     """
     arrays: list[mx.array] = []
     names = [type(layer).__name__ for layer in layers]
@@ -106,8 +111,6 @@ def snapshot_take(tokens: Tokens, layers: Layers, owner: str) -> Snapshot:
             raise ValueError(f"a cache of {layers[0].offset} positions for {len(tokens)} tokens")
         kind, state = SLICES, None
         arrays = [array for layer in layers for array in (layer.keys, layer.values)]
-    elif unknown := [name for name in names if _cache_class(name) is None]:
-        raise ValueError(f"a {unknown[0]} is not one of mlx-lm's caches")
     else:
         kind = TRIMMABLE if can_trim_prompt_cache(layers) else WHOLE
         state = [_pack(layer.state, arrays) for layer in layers]

@@ -15,7 +15,7 @@ from mlx_lm.models.cache import ArraysCache, CacheList, KVCache, RotatingKVCache
 
 from inference.engines.mlx_cache import MINIMUM, PromptCache
 from inference.engines.mlx_cache_disk import DiskCache
-from inference.engines.mlx_cache_file import Layers, file_read
+from inference.engines.mlx_cache_file import Layers, file_read, storable
 from inference.engines.mlx_prompt import Prompt
 from inference.engines.mlx_read_ahead import ReadAhead
 from inference.types import BATCH
@@ -418,6 +418,19 @@ def test_a_damaged_file_that_is_read_ahead_is_dealt_with_in_its_turn(
     assert found.miss is not None
     assert found.miss.damaged
     assert files(tmp_path) == []
+
+
+def test_kinds_of_caches_that_mlx_lm_does_not_know_are_not_storable() -> None:
+    class Own(KVCache):
+        pass
+
+    assert storable([*plain(1), *rotating(1), *hybrid(1)])
+    assert not storable([*plain(1), Own()])
+
+
+def test_others_may_not_look_into_the_folder(cache_open: Open, tmp_path: Path) -> None:
+    cache_open()
+    assert (tmp_path / "a model").stat().st_mode & 0o777 == 0o700
 
 
 def test_short_prompts_are_not_stored(cache_open: Open, tmp_path: Path) -> None:

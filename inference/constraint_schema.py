@@ -5,32 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
-from llguidance import LLMatcher
-
+from inference.constraint_parts import (
+    Path,
+    reference_path,
+    schema_height,
+    schema_parts,
+    schema_walk,
+)
+from inference.constraint_probe import schema_error
 from inference.errors import InvalidRequest
 from inference.types import JSON
 
-# Separators as models have seen them in training. Flexible white space would let a small model
-# emit blanks for ever; leniency would ignore keywords.
-OPTIONS: JSON = {
-    "whitespace_flexible": False,
-    "item_separator": ", ",
-    "key_separator": ": ",
-    "lenient": False,
-    "coerce_one_of": False,
-}
-MAPS = ("properties", "patternProperties", "$defs", "definitions")
-LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
-SINGLES = ("items", "additionalProperties")
+MOST_CHARACTERS = 200_000
+MOST_PARTS = 2000
+MOST_OPTIONAL = 400  # each is a branch at every property of the object
+MOST_LEVELS = 500  # llguidance recurses; from about 1,200 levels on its stack overflows
+FINEST_FRACTION = 1 << 20
 
-
-def schema_prepare(schema: Any) -> JSON:
-    """The schema with our options, whatever options it brought along."""
-    if schema is True:
-        schema = {}
-    return {**schema, "x-guidance": OPTIONS}
+Complaint = tuple[Path, str]
 
 
 def schema_check(schema: Any, where: str) -> None:
@@ -40,40 +35,65 @@ def schema_check(schema: Any, where: str) -> None:
     """
     if not isinstance(schema, dict) and schema is not True:
         raise InvalidRequest("a JSON schema is an object", field=where)
-    message = _error(schema)
-    if message:
-        path = _culprit(schema, schema, message, where)
-        raise InvalidRequest(f"{path}: {_first_line(message)}", field=path)
-    for path, part in _walk(schema, where):
-        _check_size(part, path)
+    for path, complaint in _complaints(schema):
+        field = ".".join((where, *path))
+        raise InvalidRequest(f"{field}: {complaint}", field=field)
 
 
-def _check_size(schema: JSON, where: str) -> None:
-    """A grammar counts properties but cannot see that a free name came twice."""
-    least = schema.get("minProperties", 0)
-    required = schema.get("required", ())
-    if isinstance(least, int) and least > len(set(required)):
-        path = f"{where}.minProperties"
-        raise InvalidRequest(f"{path}: more than are required by name is unsupported", field=path)
+def _complaints(schema: Any) -> Iterator[Complaint]:
+    """What is wrong, sizes first: a schema that is too large is not even tried."""
+    parts = list(schema_walk(schema))
+    yield from _too_large(schema, parts)
+    for path, part in parts:
+        yield from _unsound(path, part, parts)
+    if message := schema_error(schema):
+        yield _culprit(schema, schema, message, ()), message
 
 
-def _error(schema: Any) -> str:
-    """llguidance's complaint about a schema, or ''."""
-    try:
-        prepared = json.dumps(schema_prepare(schema))
-        grammar = LLMatcher.grammar_from_json_schema(prepared)
-    except (ValueError, TypeError) as error:
-        return str(error)
-    failed, messages = LLMatcher.validate_grammar_with_warnings(grammar)
-    return messages[0] if failed else ""
+def _too_large(schema: Any, parts: list[tuple[Path, JSON]]) -> Iterator[Complaint]:
+    if len(parts) > MOST_PARTS:
+        yield (), f"has {len(parts)} parts; at most {MOST_PARTS} are supported"
+    if (length := len(json.dumps(schema))) > MOST_CHARACTERS:
+        yield (), f"has {length} characters; at most {MOST_CHARACTERS} are supported"
+    definitions = [part for path, part in parts if path[-2:-1] in (("$defs",), ("definitions",))]
+    if (levels := sum(map(schema_height, [schema, *definitions]))) > MOST_LEVELS:
+        yield (), f"has {levels} levels with its definitions; at most {MOST_LEVELS} are supported"
+    for path, part in parts:
+        properties, required = part.get("properties"), part.get("required", [])
+        if not isinstance(properties, dict):
+            continue
+        named = set(required) if _is_names(required) else set()
+        if (optional := len(properties.keys() - named)) > MOST_OPTIONAL:
+            message = f"{optional} are not required; at most {MOST_OPTIONAL} are supported"
+            yield (*path, "properties"), message
 
 
-def _culprit(schema: Any, root: Any, message: str, where: str) -> str:
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _unsound(path: Path, part: JSON, parts: list[tuple[Path, JSON]]) -> Iterator[Complaint]:
+    """Keywords that llguidance takes without being able to keep them."""
+    least, required = part.get("minProperties", 0), part.get("required", [])
+    if isinstance(least, int) and _is_names(required) and least > len(set(required)):
+        # A grammar counts properties but cannot see that a free name came twice.
+        yield (*path, "minProperties"), "more than are required by name is unsupported"
+    step = part.get("multipleOf")
+    if isinstance(step, float) and Fraction(step).denominator > FINEST_FRACTION:
+        # 0.29 is a multiple of 0.01 on paper, and none to a validator that divides floats.
+        yield (*path, "multipleOf"), "fractions are supported when binary, as 0.5 or 0.125"
+    if "$ref" in part:
+        target = reference_path(part["$ref"])
+        if target is None or not any(target == place for place, _ in parts):
+            yield (*path, "$ref"), "only parts of the schema, as #/$defs/name, can be referred to"
+
+
+def _culprit(schema: Any, root: Any, message: str, path: Path) -> Path:
     """The path of the deepest part that draws the same complaint on its own."""
-    for name, part in _parts(schema):
-        if isinstance(part, dict) and _error(_with_definitions(part, root)) == message:
-            return _culprit(part, root, message, f"{where}.{name}")
-    return where + _keyword(schema, message)
+    for name, part in schema_parts(schema):
+        if isinstance(part, dict) and schema_error(_with_definitions(part, root)) == message:
+            return _culprit(part, root, message, path + name)
+    return path + _keyword(schema, message)
 
 
 def _with_definitions(part: JSON, root: JSON) -> JSON:
@@ -82,48 +102,35 @@ def _with_definitions(part: JSON, root: JSON) -> JSON:
     return {**shared, **part} if part is not root else part
 
 
-def _keyword(schema: JSON, message: str) -> str:
-    """Which of the schema's own keywords the message is about, as a path ending."""
+HINTS = (
+    ("type", "Invalid type"),
+    ("oneOf", "oneOf"),
+    ("pattern", "regex"),
+    ("patternProperties", "patternProperty"),
+    ("minLength", "Regex is empty"),
+    ("minimum", "Failed to generate regex"),
+    ("maximum", "Failed to generate regex"),
+    ("const", "Constant"),
+    ("multipleOf", "multiple of"),
+    ("enum", "anyOf is empty"),
+    ("enum", "incompatible types"),
+    ("const", "incompatible types"),
+    ("allOf", "incompatible types"),
+    ("prefixItems", "prefixItems"),
+    ("allOf", "Unsatisfiable"),
+    ("$ref", "nothing can match"),
+)
+
+
+def _keyword(schema: Any, message: str) -> Path:
+    """Which of the schema's own keywords the message is about, as the end of a path."""
+    if not isinstance(schema, dict):
+        return ()
     unknown = re.match(r"Unimplemented keys: \[\"([^\"]+)\"", message)
     if unknown:
-        return f".{unknown[1]}"
-    hints = (
-        ("format", "Unknown format"),
-        ("type", "Invalid type"),
-        ("oneOf", "oneOf"),
-        ("pattern", "regex"),
-        ("$ref", "Pointer"),
-        ("$ref", "Resource"),
-        ("required", "required"),
-    )
-    for key, text in hints:
-        if key in schema and text in message:
-            return f".{key}"
-    return ""
-
-
-def _first_line(message: str) -> str:
-    """The complaint in one line; regex errors put the point of it last."""
-    lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
-    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
-
-
-def _parts(schema: Any) -> Iterator[tuple[str, Any]]:
-    """A schema's direct sub-schemas with their paths in it."""
-    if not isinstance(schema, dict):
-        return
-    for key in MAPS:
-        if isinstance(schema.get(key), dict):
-            yield from ((f"{key}.{name}", part) for name, part in schema[key].items())
-    for key in LISTS:
-        if isinstance(schema.get(key), list):
-            yield from ((f"{key}.{index}", part) for index, part in enumerate(schema[key]))
-    yield from ((key, schema[key]) for key in SINGLES if key in schema)
-
-
-def _walk(schema: Any, where: str) -> Iterator[tuple[str, JSON]]:
-    """A schema and everything in it, with paths."""
-    if isinstance(schema, dict):
-        yield where, schema
-    for name, part in _parts(schema):
-        yield from _walk(part, f"{where}.{name}")
+        return (unknown[1],)
+    named = [
+        key for key in schema if re.search(rf"(?<![\w$]){re.escape(key)}(?!\w)", message, re.I)
+    ]
+    hinted = [key for key, text in HINTS if key in schema and text in message]
+    return tuple((named + hinted)[:1])

@@ -11,26 +11,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from llguidance import LLMatcher, regex_to_lark
+from llguidance import regex_to_lark
 
-from inference.constraint_schema import schema_check, schema_prepare
+from inference.call_formats import MOST_PARALLEL_CALLS, CallFormat
+from inference.call_texts import guard
+from inference.call_writer import CallWriter, Term, literal
+from inference.constraint_narrow import schema_prepare
+from inference.constraint_probe import grammar_error
+from inference.constraint_schema import schema_check
 from inference.errors import InvalidRequest
 from inference.types import JSON, Constraint, ToolSpec
 
-MOST_PARALLEL_CALLS = 8
+MOST_CHARACTERS = 32_768
+MOST_LINES = 1000  # llguidance recurses: a chain of some 2,500 rules overflows its stack
 
 Calls = Literal["none", "offered", "forced"]
 
 
 @dataclass(frozen=True, slots=True)
 class CallSyntax:
-    """What stands around a tool call: markers as Lark terms ('' for a bare JSON call).
+    """What stands around tool calls, and how they are written between it.
 
-    Lark writes a special token as <name> and text as "text"; who knows the tokenizer decides.
+    `start` and `end` are texts ('' for a bare JSON call); `term` turns a text into Lark terms, as
+    who knows the tokenizer does: a special token as <[its id]>, other text in quotes. Without a
+    `format` a call is JSON.
     """
 
     start: str = ""
     end: str = ""
+    term: Term = literal
+    format: CallFormat | None = None
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """What no value may hold, or the call would be cut there."""
+        return (self.end, *(self.format.inner if self.format else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class CallBody:
+    """What stands between a pair of markers: a Lark expression with its rules and JSON parts.
+    `several` when it holds all calls of an answer."""
+
+    expression: str
+    rules: tuple[str, ...]
+    parts: tuple[JSON, ...]
+    several: bool = False
 
 
 BARE = CallSyntax()
@@ -52,60 +78,82 @@ def grammar_make(
     """
     if calls == "none" or not tools:
         return None if constraint is None else _answer_grammar(constraint)
-    parts = [_tool_part(index, tool) for index, tool in enumerate(tools)]
+    body = call_body(tools, syntax, parallel=parallel)
+    if body is None:
+        raise InvalidRequest("the model's tool format cannot hold these schemas", field="tools")
+    parts = list(body.parts)
+    repeated = parallel and not body.several
     if calls == "forced":
-        start = _forced(syntax, parallel)
+        start = f"start: {_repeated('marked', repeated)}" if syntax.start else "start: calls"
     elif constraint is not None:
         parts.append({"name": "answer", **_answer_part(constraint)})
-        start = f"start: @answer | {_repeated('marked', parallel)}"
+        start = f"start: @answer | {_repeated('marked', repeated)}"
     else:
-        start = f"start: {'marked* TEXT' if parallel else 'TEXT | marked'}"
-    lark = "\n".join([r"%llguidance {}", start, *_call_rules(tools, syntax, parallel, calls)])
+        start = f"start: {'marked* TEXT' if repeated else 'TEXT | marked'}"
+    rules = [f"calls: {body.expression}", *body.rules]
+    if syntax.start:
+        rules += _marked(syntax, is_forced=calls == "forced")
+    lark = "\n".join([r"%llguidance {}", start, *rules])
     return _checked(json.dumps({"grammars": [{"name": "main", "lark_grammar": lark}, *parts]}))
 
 
-def _forced(syntax: CallSyntax, parallel: bool) -> str:
-    if syntax.start:
-        return f"start: {_repeated('marked', parallel)}"
-    return "start: calls"
+def call_body(tools: Sequence[ToolSpec], syntax: CallSyntax, *, parallel: bool) -> CallBody | None:
+    """How the tools are called; None when the format cannot say what their schemas demand.
+
+    Raises InvalidRequest with the path of a keyword that no grammar can guarantee.
+    """
+    closed = [_closed(index, tool) for index, tool in enumerate(tools)]
+    if syntax.format is None:
+        return _json_body(closed, syntax, parallel)
+    writer = CallWriter(syntax.term, syntax.markers)
+    expression = syntax.format.calls(writer, closed, parallel)
+    if expression is None:
+        return None
+    rules, parts = tuple(writer.rules), tuple(writer.parts)
+    return CallBody(expression, rules, parts, several=syntax.format.several)
+
+
+def _closed(index: int, tool: ToolSpec) -> ToolSpec:
+    """The tool with its arguments as an object, without parameters that nobody has named."""
+    where = f"tools.{index}.parameters"
+    schema = {"type": "object", **tool.parameters}
+    if schema["type"] != "object":
+        raise InvalidRequest(f"{where}.type: must be object", field=f"{where}.type")
+    if "properties" in schema or set(schema) <= {"type"}:
+        schema.setdefault("additionalProperties", False)
+    schema_check(schema, where)
+    return ToolSpec(tool.name, tool.description, schema)
+
+
+def _json_body(tools: Sequence[ToolSpec], syntax: CallSyntax, parallel: bool) -> CallBody:
+    """One call as an object, several as a list of them."""
+    several = f' | "[" call (", " call){{0,{MOST_PARALLEL_CALLS - 1}}} "]"' if parallel else ""
+    rules = ["call: " + " | ".join(f"call_{index}" for index in range(len(tools)))]
+    parts = []
+    for index, tool in enumerate(tools):
+        opening = literal(f'{{"name": {json.dumps(tool.name)}, "arguments": ')
+        rules.append(f'call_{index}: {opening} @arguments_{index} "}}"')
+        schema = schema_prepare(guard(tool.parameters, syntax.markers))
+        parts.append({"name": f"arguments_{index}", "json_schema": schema})
+    return CallBody(f"call{several}", tuple(rules), tuple(parts))
 
 
 def _repeated(rule: str, parallel: bool) -> str:
     return f"{rule}{{1,{MOST_PARALLEL_CALLS}}}" if parallel else rule
 
 
-def _call_rules(
-    tools: Sequence[ToolSpec], syntax: CallSyntax, parallel: bool, calls: Calls
-) -> list[str]:
-    """`calls` is the JSON; `marked` the same between markers, with text before where offered."""
-    several = f' | "[" call (", " call){{0,{MOST_PARALLEL_CALLS - 1}}} "]"' if parallel else ""
-    rules = [
-        f"calls: call{several}",
-        "call: " + " | ".join(f"call_{index}" for index in range(len(tools))),
-    ]
-    for index, tool in enumerate(tools):
-        opening = json.dumps(f'{{"name": {json.dumps(tool.name)}, "arguments": ')
-        rules.append(f'call_{index}: {opening} @arguments_{index} "}}"')
-    if not syntax.start:
-        return rules
-    body = rf'"\n"? calls "\n"? {syntax.end}'
-    if calls == "forced":
-        return [*rules, rf'marked: {syntax.start} {body} "\n"?']
+def _marked(syntax: CallSyntax, *, is_forced: bool) -> list[str]:
+    """`marked`: calls between their markers, with text before them where they are offered."""
+    start = syntax.term(syntax.start)
+    end = syntax.term(syntax.end) if syntax.end else ""
+    body = f"calls {end}" if syntax.format else rf'"\n"? calls "\n"? {end}'
+    if is_forced:
+        return [rf'marked: {start} {body} "\n"?' if end else f"marked: {start} {body}"]
     text = r"TEXT: /(.|\n)*/"
-    if syntax.start.startswith('"'):
+    if start.startswith('"'):
         # A lazy lexeme: free text up to the first time the marker is complete.
-        return [*rules, text, f"opening[lazy]: TEXT {syntax.start}", f"marked: opening {body}"]
-    return [*rules, text, f"marked: TEXT {syntax.start} {body}"]
-
-
-def _tool_part(index: int, tool: ToolSpec) -> JSON:
-    """A tool's arguments. Parameters that the schema does not name are not invented."""
-    schema = dict(tool.parameters) or {"type": "object"}
-    if "properties" in schema or set(schema) <= {"type"}:
-        schema.setdefault("additionalProperties", False)
-    where = f"tools.{index}.parameters"
-    schema_check(schema, where)
-    return {"name": f"arguments_{index}", "json_schema": schema_prepare(schema)}
+        return [text, f"opening[lazy]: TEXT {start}", f"marked: opening {body}"]
+    return [text, f"marked: TEXT {start} {body}"]
 
 
 def _answer_grammar(constraint: Constraint) -> str:
@@ -125,6 +173,9 @@ def _answer_part(constraint: Constraint) -> JSON:
         return {"lark_grammar": _choice(value)}
     if not isinstance(value, str) or not value:
         raise InvalidRequest(f"a {constraint.kind} is a text", field="constraint.value")
+    if len(value) > MOST_CHARACTERS or value.count("\n") >= MOST_LINES:
+        message = f"at most {MOST_CHARACTERS} characters and {MOST_LINES} lines are supported"
+        raise InvalidRequest(message, field="constraint.value")
     if constraint.kind == "regex":
         return {"lark_grammar": f"start: /{regex_to_lark(value, 'd')}/"}
     return {"lark_grammar": value}
@@ -134,14 +185,14 @@ def _choice(value: Any) -> str:
     texts = value if isinstance(value, list | tuple) else []
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise InvalidRequest("a choice is a list of texts", field="constraint.value")
-    return "start: " + " | ".join(json.dumps(text) for text in texts)
+    if sum(map(len, texts)) > MOST_CHARACTERS:
+        message = f"at most {MOST_CHARACTERS} characters are supported"
+        raise InvalidRequest(message, field="constraint.value")
+    return "start: " + " | ".join(map(literal, texts))
 
 
 def _checked(grammar: str) -> str:
     """The grammar itself, when llguidance takes it."""
-    failed, messages = LLMatcher.validate_grammar_with_warnings(grammar)
-    if failed:
-        raise InvalidRequest(
-            f"the grammar cannot be used: {messages[0].strip()}", field="constraint.value"
-        )
+    if message := grammar_error(grammar):
+        raise InvalidRequest(f"the grammar cannot be used: {message}", field="constraint.value")
     return grammar

@@ -52,7 +52,10 @@ WEATHER = ToolSpec(
     },
 )
 TOOLS = (CALCULATOR, WEATHER)
-MARKED = (CallSyntax('"<call>"', '"</call>"'), CallSyntax("<|call|>", '"</call>"'))
+MARKED = (
+    CallSyntax("<call>", "</call>"),
+    CallSyntax("<|call|>", "</call>", lambda text: "<[300]>" if "|" in text else json.dumps(text)),
+)
 
 
 def assert_valid_call(call: ToolCall) -> None:

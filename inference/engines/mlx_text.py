@@ -10,7 +10,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlx_lm.generate import TextStateMachine
@@ -76,6 +76,7 @@ class TextAssembler:
         self._state = machine.make_state(THINKING if starts_thinking else ANSWER)
         self._call_text = ""
         self._calls_given = 0
+        self._ids: set[str] = set()
 
     def _keep_leading_space(self, tokenizer: TokenizerWrapper) -> None:
         """Detokenizers drop the space before an answer's first word. A raw prompt is continued,
@@ -158,7 +159,14 @@ class TextAssembler:
             texts[ANSWER] += self._format.start + raw + end
             return []
         self._calls_given += len(calls)
-        return calls
+        return [self._with_own_id(call) for call in calls]
+
+    def _with_own_id(self, call: ToolCall) -> ToolCall:
+        """Some models number their calls, and may give a number twice."""
+        if call.id in self._ids:
+            call = replace(call, id=_id_make())
+        self._ids.add(call.id)
+        return call
 
 
 def tool_calls_make(parsed: Any) -> list[ToolCall]:
@@ -173,9 +181,13 @@ def tool_calls_make(parsed: Any) -> list[ToolCall]:
         arguments = call.get("arguments", call.get("parameters", {}))
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        identity = str(call.get("id") or f"call_{uuid.uuid4().hex[:24]}")
+        identity = str(call.get("id") or _id_make())
         calls.append(ToolCall(id=identity, name=call["name"], arguments=arguments))
     return calls
+
+
+def _id_make() -> str:
+    return f"call_{uuid.uuid4().hex[:24]}"
 
 
 def _transitions(

@@ -2,24 +2,32 @@
 
 A model with a tool format of its own sees tools through its template and writes calls its own way;
 mlx-lm's parsers read them. Any other model is told of the tools in the system prompt and writes a
-call as JSON between <tool_call> and </tool_call>, or, when a call is forced, as JSON alone. JSON
-formats are held to the tools' schemas by a grammar.
+call as JSON between <tool_call> and </tool_call>, or, when a call is forced, as JSON alone. A
+grammar holds calls to the tools' schemas from their opening marker on.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.tool_parsers import json_tools
 
-from inference.constraints import BARE, Calls, CallSyntax, grammar_make
+from inference.call_formats import FORMATS, typed_tools
+from inference.call_writer import Term, literal
+from inference.constraints import BARE, Calls, CallSyntax, call_body, grammar_make
 from inference.engines.mlx_grammar import Grammars
+from inference.engines.mlx_prompt import tool_plain
 from inference.engines.mlx_text import ToolFormat
 from inference.errors import InvalidRequest
 from inference.types import GenerationRequest, Message, ToolCall, ToolSpec
+
+logger = logging.getLogger(__name__)
 
 START, END = json_tools.tool_call_start, json_tools.tool_call_end
 JSON_FORMAT = ToolFormat(START, END, json_tools.parse_tool_call)
@@ -64,7 +72,9 @@ def plan_make(
         tools=tools,
         calls=calls,
         parallel=request.parallel_tool_calls,
-        syntax=BARE if calls == "forced" else _syntax(START, END, grammars, calls),
+        syntax=BARE
+        if calls == "forced"
+        else CallSyntax(START, END, term_make(grammars, tokenizer)),
     )
     return ToolPlan(
         messages=messages,
@@ -81,21 +91,21 @@ def _native_plan(
     calls: Calls,
     tools: tuple[ToolSpec, ...],
 ) -> ToolPlan:
-    """Calls in the model's own format. Only a JSON one can be held to schemas; where another
-    model's call is forced, it is written as bare JSON instead."""
+    """Calls in the model's own format, where a grammar can hold it to the tools' schemas. Where it
+    cannot, an offered call is free, and a forced one is written as bare JSON instead."""
     plan = ToolPlan(messages=request.messages, tools=tools)
-    native = ToolFormat(
-        tokenizer.tool_call_start, tokenizer.tool_call_end or "", tokenizer.tool_parser
-    )
     parallel, constraint = request.parallel_tool_calls, request.constraint
     if calls == "none":
         return replace(plan, grammar=grammar_make(constraint))
-    if tokenizer.tool_parser is json_tools.parse_tool_call:
-        syntax = _syntax(native.start, native.end, grammars, calls)
+    native = ToolFormat(
+        tokenizer.tool_call_start, tokenizer.tool_call_end or "", tokenizer.tool_parser
+    )
+    syntax = _native_syntax(tokenizer, grammars)
+    if syntax is not None and call_body(tools, syntax, parallel=parallel) is not None:
         grammar = grammar_make(
             constraint, tools=tools, calls=calls, parallel=parallel, syntax=syntax
         )
-        return replace(plan, grammar=grammar, format=native)
+        return replace(plan, grammar=grammar, format=_typed(native, syntax, tools))
     if calls == "forced":
         grammar = grammar_make(None, tools=tools, calls=calls, parallel=parallel)
         return replace(plan, grammar=grammar, format=native, answer_is_call=True)
@@ -106,6 +116,50 @@ def _native_plan(
         tools=() if constraint else tools,
         format=None if constraint else native,
     )
+
+
+def _native_syntax(tokenizer: TokenizerWrapper, grammars: Grammars) -> CallSyntax | None:
+    """How the model writes calls; None when no grammar can follow that."""
+    name = tokenizer.tool_parser.__module__.rpartition(".")[2]
+    known = FORMATS.get(name)
+    if known is None and name != "json_tools":
+        return None
+    try:
+        term = term_make(grammars, tokenizer)
+    except InvalidRequest as error:
+        logger.warning("tool calls are free: %s", error)
+        return None
+    return CallSyntax(tokenizer.tool_call_start, tokenizer.tool_call_end or "", term, known)
+
+
+def _typed(native: ToolFormat, syntax: CallSyntax, tools: Sequence[ToolSpec]) -> ToolFormat:
+    """The format with a reader that sees the types which the grammar went by."""
+    if syntax.format is None or not syntax.format.typed:
+        return native
+    seen = [tool_plain(tool) for tool in typed_tools(tools)]
+
+    def parse(text: str, _tools: Any) -> Any:
+        return native.parse(text, seen)
+
+    return replace(native, parse=parse)
+
+
+def term_make(grammars: Grammars, tokenizer: TokenizerWrapper) -> Term:
+    """A function from text to Lark terms: the model's special tokens by id, the rest in quotes."""
+    special = {
+        str(token): index
+        for index, token in tokenizer.added_tokens_decoder.items()
+        if grammars.native.is_special_token(index)
+    }
+    longest_first = sorted(special, key=len, reverse=True)
+    pattern = re.compile(f"({'|'.join(map(re.escape, longest_first))})") if special else None
+
+    def term(text: str) -> str:
+        pieces = pattern.split(text) if pattern else [text]
+        written = (f"<[{special[p]}]>" if p in special else literal(p) for p in pieces if p)
+        return " ".join(written)
+
+    return term
 
 
 def _wanted(request: GenerationRequest) -> tuple[Calls, tuple[ToolSpec, ...]]:
@@ -123,12 +177,6 @@ def _wanted(request: GenerationRequest) -> tuple[Calls, tuple[ToolSpec, ...]]:
     if not named:
         raise InvalidRequest(f"there is no tool {choice!r} in tools", field="tool_choice")
     return "forced", named
-
-
-def _syntax(start: str, end: str, grammars: Grammars, calls: Calls) -> CallSyntax:
-    if calls == "none":
-        return BARE
-    return CallSyntax(grammars.term(start), grammars.term(end))
 
 
 def _with_instructions(

@@ -126,6 +126,14 @@ def test_calls_are_read_and_given_whole(tokenizer: TokenizerWrapper) -> None:
     assert all("{" not in piece.text for piece in pieces)
 
 
+def test_calls_of_the_same_number_get_ids_of_their_own(tokenizer: TokenizerWrapper) -> None:
+    numbered = replace(FORMAT, parse=lambda text, tools: {"id": "f:0", "name": "f"})
+    assembler = TextAssembler(tokenizer, tool_format=numbered)
+    whole, _ = assemble(assembler, encode(tokenizer, "<tool_call>1</tool_call>" * 2))
+    first, second = (call.id for call in whole.tool_calls)
+    assert first == "f:0" != second
+
+
 @pytest.mark.parametrize("body", ["{broken", '["no", "call"]', '{"arguments": {}}'])
 def test_a_call_that_cannot_be_read_stays_text(tokenizer: TokenizerWrapper, body: str) -> None:
     text = f"<tool_call>{body}</tool_call>!"

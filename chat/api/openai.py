@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -16,9 +17,10 @@ from chat.api import openai_schema as schema
 from chat.api.answers import Answer, Frame, Origin, chain, error_response, heartbeats
 from chat.api.choices import completions, merged
 from chat.api.native import STREAM_HEADERS
-from chat.api.openai_bodies import error_body, usage_body
+from chat.api.openai_bodies import error_body, located, usage_body
 from chat.api.openai_requests import OpenAIChatSerializer, OpenAICompletionSerializer
 from inference import services
+from inference.errors import InvalidRequest
 from inference.models import LanguageModel
 from inference.rest import AsyncAPIView
 from inference.types import Delta, Usage
@@ -73,8 +75,17 @@ class Job:
     async def respond(self) -> Response | StreamingHttpResponse:
         return await self._stream() if self.body.streams else await self._whole()
 
+    @contextlib.contextmanager
+    def _located(self) -> Iterator[None]:
+        """Errors of the engine are told in the words of the request."""
+        try:
+            yield
+        except InvalidRequest as error:
+            raise located(error, self.body.constraint_field) from error
+
     async def _whole(self) -> Response:
-        whole = await completions(self.answers)
+        with self._located():
+            whole = await completions(self.answers)
         choices = [self.shape.choice(index, each) for index, each in enumerate(whole)]
         usage = usage_body([each.usage for each in whole])
         return Response(self._envelope(self.shape.whole, choices, usage=usage))
@@ -82,7 +93,8 @@ class Job:
     async def _stream(self) -> StreamingHttpResponse:
         """As in `native.event_stream`: the status waits for the first delta."""
         deltas = heartbeats(merged(self.answers))
-        first = await anext(deltas, None)
+        with self._located():
+            first = await anext(deltas, None)
         return StreamingHttpResponse(
             events(self._chunks(chain(first, deltas)), self.origin),
             content_type="text/event-stream",
@@ -97,15 +109,16 @@ class Job:
         extra = {"usage": None} if with_usage else {}
         for choice in self.shape.opening():
             yield self._envelope(self.shape.piece, [choice], **extra)
-        async for item in deltas:
-            if item is None:
-                yield None
-                continue
-            index, delta = item
-            if delta.usage:
-                usages[index] = delta.usage
-            if part := self.shape.part(index, delta):
-                yield self._envelope(self.shape.piece, [part], **extra)
+        with self._located():
+            async for item in deltas:
+                if item is None:
+                    yield None
+                    continue
+                index, delta = item
+                if delta.usage:
+                    usages[index] = delta.usage
+                if part := self.shape.part(index, delta):
+                    yield self._envelope(self.shape.piece, [part], **extra)
         if with_usage:
             usage = usage_body([usages[index] for index in sorted(usages)])
             yield self._envelope(self.shape.piece, [], usage=usage)

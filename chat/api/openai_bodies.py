@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from chat.api.answers import Frame
+from inference.errors import InvalidRequest
 from inference.types import Completion, Delta, FinishReason, TokenLogprob, ToolCall, Usage
 
 ERROR_CODES = {
@@ -31,6 +32,16 @@ def error_body(status: int, error: Frame) -> Frame:
         "param": re.sub(r"\.(\d+)", r"[\1]", field) if field else None,
         "code": ERROR_CODES.get(error["code"], error["code"]),
     }
+
+
+def located(error: InvalidRequest, constraint_field: str) -> InvalidRequest:
+    """The engine's error, its field named as in the request; so is a path in its text."""
+    field = str(error.details.get("field") or "")
+    named = re.sub(r"^constraint(\.value)?(?=\.|$)", lambda _: constraint_field, field)
+    named = re.sub(r"^(tools\.\d+)\.parameters(?=\.|$)", r"\1.function.parameters", named)
+    if named == field:
+        return error
+    return InvalidRequest(str(error).replace(field, named), **{**error.details, "field": named})
 
 
 def usage_body(usages: Sequence[Usage]) -> Frame:

@@ -30,6 +30,10 @@ from inference.types import Constraint, GenerationRequest, Message, Sampling, To
 MAX_CHOICES = 16
 MAX_TOOLS = 128
 COMPLETION_MAX_TOKENS = 16  # OpenAI's default for text completions
+FORMAT_FIELDS = {
+    "json_object": "response_format",
+    "json_schema": "response_format.json_schema.schema",
+}
 NO_PARAMETERS = {"type": "object", "properties": {}}
 NAME = r"^[A-Za-z0-9_-]{1,64}\Z"
 
@@ -63,6 +67,14 @@ class CommonSerializer(SamplingSerializer):
     def includes_usage(self) -> bool:
         options = self.validated_data.get("stream_options") or {}
         return bool(options.get("include_usage"))
+
+    @property
+    def constraint_field(self) -> str:
+        """Which field says what the answer must match."""
+        if self.validated_data.get("guided_grammar"):
+            return "guided_grammar"
+        response_format = self.validated_data.get("response_format") or {}
+        return FORMAT_FIELDS.get(str(response_format.get("type")), "tools")
 
     def sampling(self) -> Sampling:
         """Any 64-bit seed is taken; the engine wants it positive."""

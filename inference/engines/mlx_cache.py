@@ -154,12 +154,12 @@ class PromptCache:
         lengths = [common(tokens, wanted) for tokens, _, _ in known]
         length = max(lengths)
         nearest = [each for each, common_ in zip(known, lengths, strict=True) if common_ == length]
-        if any(len(tokens) == length for tokens, _, _ in nearest):
+        longer = [each for each in nearest if len(each[0]) > length]
+        can_cut = any(trimmable for _, _, trimmable in longer)
+        is_whole = len(longer) < len(nearest)
+        if not longer or (length >= len(wanted) - 1 if can_cut else is_whole):
             return None
-        can_cut = any(trimmable for _, _, trimmable in nearest)
-        if can_cut and length >= len(wanted) - 1:
-            return None
-        mine = next((tokens for tokens, whose, _ in nearest if whose == owner), None)
+        mine = next((tokens for tokens, whose, _ in longer if whose == owner), None)
         return Miss(
             position=length,
             wanted=wanted[length : length + SHOWN].tolist(),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mlx_lm.models.cache import ArraysCache, CacheList, KVCache, RotatingKVCache
 
-from inference.engines.mlx_cache import MINIMUM, PromptCache
+from inference.engines.mlx_cache import MINIMUM, Miss, PromptCache
 from inference.engines.mlx_cache_disk import DiskCache
 from inference.engines.mlx_cache_file import Layers, file_read, storable
 from inference.engines.mlx_prompt import Prompt
@@ -140,6 +140,16 @@ def test_a_changed_turn_shares_what_comes_before_it(cache_open: Open, tmp_path: 
     assert length == 120
     assert layers is not None
     assert same(layers, trimmed(plain(120), 120))
+
+
+def test_a_miss_tells_the_same_of_the_disk_and_of_what_was_read_from_it(cache_open: Open) -> None:
+    cache_open().insert(list(range(100)), plain(100), owner="me")
+    cache = cache_open()
+    edited = [*range(80), 500, 501]
+    for _ in range(2):
+        assert cache.fetch(edited, "me").miss == Miss(80, [500, 501], list(range(80, 88)))
+    assert cache.fetch(edited, "somebody").miss == Miss(80, [500, 501], None)
+    assert cache.fetch(list(range(110)), "me").miss is None
 
 
 def test_little_in_common_is_not_worth_a_parent(cache_open: Open, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import mlx.core as mx
 import pytest
@@ -206,4 +207,27 @@ def test_a_cancelled_answer_is_continued_from_the_cache(loaded: LoadedModel) -> 
     engine.step()
     messages = (*request.messages, Message("assistant", text))
     (answer,) = run(engine, replace(ask("", max_tokens=2), messages=messages))
+    assert answer.usage.cached_tokens >= 30
+
+
+@pytest.mark.model
+def test_what_a_running_answer_computed_is_on_the_disk_when_the_process_ends(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    options = {
+        "prompt_cache_bytes": 1 << 30,
+        "prompt_cache_dir": str(tmp_path),
+        "prompt_cache_disk_bytes": 1 << 30,
+    }
+    engine = engine_make(loaded, options=options)
+    request = ask("Tell me a very long story.", max_tokens=200)
+    engine.submit(request)
+    text = ""
+    while len(text) < 20:
+        text += "".join(delta.text for _, delta in engine.step())
+    engine.close(timeout=20)
+    again = engine_make(loaded, options=options)
+    messages = (*request.messages, Message("assistant", text))
+    (answer,) = run(again, replace(ask("", max_tokens=1), messages=messages))
+    again.close(timeout=20)
     assert answer.usage.cached_tokens >= 30

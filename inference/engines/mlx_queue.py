@@ -15,9 +15,11 @@ class FairQueue(Generic[Item]):
 
     def __init__(self) -> None:
         self._levels: dict[int, OrderedDict[str, deque[Item]]] = {}
+        self._length = 0
 
     def __len__(self) -> int:
-        return sum(len(line) for owners in self._levels.values() for line in owners.values())
+        """May be asked on any thread, which going through the lines may not."""
+        return self._length
 
     def __iter__(self) -> Iterator[Item]:
         """In the order in which `pop` would give them."""
@@ -28,6 +30,7 @@ class FairQueue(Generic[Item]):
     def push(self, item: Item, *, priority: int, owner: str) -> None:
         owners = self._levels.setdefault(priority, OrderedDict())
         owners.setdefault(owner, deque()).append(item)
+        self._length += 1
 
     def pop(self) -> Item:
         """The next item; its owner goes to the end of the rotation. IndexError when empty."""
@@ -35,6 +38,7 @@ class FairQueue(Generic[Item]):
             owners = self._levels[priority]
             owner, line = next(iter(owners.items()))
             item = line.popleft()
+            self._length -= 1
             if line:
                 owners.move_to_end(owner)
             else:
@@ -48,6 +52,7 @@ class FairQueue(Generic[Item]):
             for owner, line in owners.items():
                 if item in line:
                     line.remove(item)
+                    self._length -= 1
                     if not line:
                         self._drop(priority, owner)
                     return True

@@ -21,7 +21,9 @@ def test_the_queue_shows_the_order_in_which_it_serves() -> None:
         for _ in range(chance.randrange(3)):
             if len(queue):
                 queue.pop()
+        queue.remove(chance.randrange(12))
         shown = list(queue)
+        assert len(queue) == len(shown)
         assert [queue.pop() for _ in range(len(queue))] == shown
 
 

@@ -28,14 +28,14 @@ class Streams:
         self.server = server
         self.open: list[requests.Response] = []
 
-    def begin(self) -> requests.Response:
-        """Returns when the first frame, or a sign of waiting, has come."""
+    def begin(self) -> Iterator[bytes]:
+        """Its lines; returns when the first one, which may be a sign of waiting, is there."""
         body = {"model": MODEL, **ENDLESS}
         url = f"{self.server.url}/v1/completions"
         response = requests.post(url, json=body, stream=True, timeout=120)
         response.raise_for_status()
         self.open.append(response)
-        return response
+        return response.iter_lines()
 
     def hang_up(self) -> None:
         while self.open:
@@ -58,7 +58,8 @@ def streams(narrow: CortexServer) -> Iterator[Streams]:
 def test_people_see_their_number_and_programs_when_to_come_back(
     watch: Watch, context: BrowserContext, narrow: CortexServer, streams: Streams
 ) -> None:
-    streams.begin()
+    running = streams.begin()
+    assert next(line for line in running if line.startswith(b"data: "))  # the model is loaded
     waiting = re.compile(r"^Waiting: number (\d) in the queue, about \d+ (s|min)$")
     first, second = new_chat(context, narrow), new_chat(context, narrow)
     for page in (first, second):

@@ -18,6 +18,7 @@ OPTIONS: JSON = {
     "coerce_one_of": False,
     "json_allowed_escapes": 'nrbtf\\"',
 }
+COMPOSED = {"allOf", "anyOf", "oneOf", "$ref", "patternProperties"}
 SHORTEST_STEP = 1e-9
 RELATIVE_STEP = 2.0**-48
 DAY_THAT_IS = (
@@ -39,6 +40,17 @@ def schema_prepare(schema: Any) -> JSON:
     """The schema as llguidance is to see it: narrowed, with our options instead of any it has."""
     narrowed = {} if schema is True else schema_map(schema, _narrow)
     return {**narrowed, "x-guidance": OPTIONS}
+
+
+def schema_close(schema: Any) -> Any:
+    """The schema of an object without properties that it does not name, where it leaves that open:
+    a small model goes on inventing them for ever."""
+    if not isinstance(schema, dict) or schema.keys() & COMPOSED:
+        return schema
+    names = schema.get("properties")
+    if not isinstance(names, dict) or not set(schema.get("required", ())) <= set(names):
+        return schema
+    return {"additionalProperties": False, **schema}
 
 
 def _narrow(part: JSON) -> JSON:

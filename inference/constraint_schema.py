@@ -24,6 +24,7 @@ MOST_PARTS = 2000
 MOST_OPTIONAL = 400  # each is a branch at every property of the object
 MOST_LEVELS = 500  # llguidance recurses; from about 1,200 levels on its stack overflows
 FINEST_FRACTION = 1 << 20
+UNWRITABLE = re.compile(r"\\u00[01]|\x7f")  # as JSON
 
 Complaint = tuple[Path, str]
 
@@ -82,6 +83,10 @@ def _unsound(path: Path, part: JSON, parts: list[tuple[Path, JSON]]) -> Iterator
     if isinstance(step, float) and Fraction(step).denominator > FINEST_FRACTION:
         # 0.29 is a multiple of 0.01 on paper, and none to a validator that divides floats.
         yield (*path, "multipleOf"), "fractions are supported when binary, as 0.5 or 0.125"
+    for key in part.keys() & {"const", "enum"}:
+        if UNWRITABLE.search(json.dumps(part[key], ensure_ascii=False)):
+            # llguidance would leave them out of the text.
+            yield (*path, key), "control characters are supported in no text"
     if "$ref" in part:
         target = reference_path(part["$ref"])
         if target is None or not any(target == place for place, _ in parts):

@@ -16,7 +16,7 @@ from llguidance import regex_to_lark
 from inference.call_formats import MOST_PARALLEL_CALLS, CallFormat
 from inference.call_texts import guard
 from inference.call_writer import CallWriter, Term, literal
-from inference.constraint_narrow import schema_prepare
+from inference.constraint_narrow import schema_close, schema_prepare
 from inference.constraint_probe import grammar_error
 from inference.constraint_schema import schema_check
 from inference.errors import InvalidRequest
@@ -119,10 +119,10 @@ def _closed(index: int, tool: ToolSpec) -> ToolSpec:
     schema = {"type": "object", **tool.parameters}
     if schema["type"] != "object":
         raise InvalidRequest(f"{where}.type: must be object", field=f"{where}.type")
-    if "properties" in schema or set(schema) <= {"type"}:
-        schema.setdefault("additionalProperties", False)
+    if set(schema) <= {"type"}:
+        schema["properties"] = {}
     schema_check(schema, where)
-    return ToolSpec(tool.name, tool.description, schema)
+    return ToolSpec(tool.name, tool.description, schema_close(schema))
 
 
 def _json_body(tools: Sequence[ToolSpec], syntax: CallSyntax, parallel: bool) -> CallBody:
@@ -168,7 +168,7 @@ def _answer_part(constraint: Constraint) -> JSON:
         return {"json_schema": schema_prepare({"type": "object"})}
     if constraint.kind == "json_schema":
         schema_check(value, "constraint.value")
-        return {"json_schema": schema_prepare(value)}
+        return {"json_schema": schema_prepare(schema_close(value))}
     if constraint.kind == "choice":
         return {"lark_grammar": _choice(value)}
     if not isinstance(value, str) or not value:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -146,6 +148,9 @@ def test_completions(client: openai.OpenAI, model: str) -> None:
         model=model, prompt="One, two,", temperature=0, max_tokens=3, stream=True
     )
     assert "".join(chunk.choices[0].text for chunk in stream)
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.completions.create(model=model, prompt="One,", suffix="three")
+    assert refused.value.param == "suffix"
 
 
 @pytest.mark.parametrize(
@@ -167,6 +172,71 @@ def test_a_forced_tool_call_fits_its_schema(client: openai.OpenAI, model: str, c
     assert json.loads(call.function.arguments)["town"] in ("Paris", "Oslo")
 
 
+def test_calls_may_be_offered_several_or_forbidden(client: openai.OpenAI, model: str) -> None:
+    def ask(**choice: Any) -> Any:
+        answer = client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": "What is the weather in Paris and in Oslo?"}],
+            tools=[WEATHER],
+            temperature=0,
+            max_tokens=90,
+            **choice,
+        )
+        return answer.choices[0]
+
+    several = ask(tool_choice="required", parallel_tool_calls=True)
+    for call in several.message.tool_calls or []:
+        assert json.loads(call.function.arguments)["town"] in ("Paris", "Oslo")
+    assert several.message.tool_calls or several.finish_reason == "length"
+    free = ask(tool_choice="auto")
+    assert free.message.content or free.message.tool_calls
+    for call in free.message.tool_calls or []:
+        assert call.function.name == "get_weather"
+    forbidden = ask(tool_choice="none")
+    assert forbidden.message.content
+    assert not forbidden.message.tool_calls
+
+
+def test_a_streamed_call_comes_whole(client: openai.OpenAI, model: str) -> None:
+    with client.chat.completions.stream(
+        model=model,
+        messages=[{"role": "user", "content": "What is the weather in Oslo?"}],
+        tools=[WEATHER],
+        tool_choice="required",
+        parallel_tool_calls=False,
+        max_tokens=60,
+    ) as stream:
+        answer = stream.get_final_completion()
+    assert answer.choices[0].finish_reason == "tool_calls"
+    [call] = answer.choices[0].message.tool_calls or []
+    assert json.loads(call.function.arguments)["town"] in ("Paris", "Oslo")
+
+
+def test_a_call_that_is_cut_is_given_as_text(client: openai.OpenAI, model: str) -> None:
+    answer = client.chat.completions.create(
+        model=model, messages=QUESTION, tools=[WEATHER], tool_choice="required", max_tokens=4
+    )
+    assert answer.choices[0].finish_reason == "length"
+    assert (answer.choices[0].message.content or "").startswith('{"name')
+    assert not answer.choices[0].message.tool_calls
+
+
+def test_a_seed_gives_the_same_text_alone_and_beside_others(
+    client: openai.OpenAI, model: str
+) -> None:
+    def ask(seed: int) -> str | None:
+        answer = client.chat.completions.create(
+            model=model, messages=QUESTION, temperature=1.5, seed=seed, max_tokens=12
+        )
+        return answer.choices[0].message.content
+
+    alone = ask(11)
+    with ThreadPoolExecutor(4) as pool:
+        beside, *others = pool.map(ask, (11, 12, 13, 14))
+    assert beside == alone
+    assert len({alone, *others}) > 1
+
+
 class Town(BaseModel):
     name: str
     capital: bool
@@ -179,15 +249,41 @@ def test_parse_gives_a_pydantic_object(client: openai.OpenAI, model: str) -> Non
     assert isinstance(answer.choices[0].message.parsed, Town)
 
 
-def test_a_guided_choice(client: openai.OpenAI, model: str) -> None:
+@pytest.mark.parametrize(
+    ("grammar", "pattern"),
+    [
+        ({"choice": ["Paris", "Rome"]}, "Paris|Rome"),
+        ({"regex": r"[A-Z]{3}-\d{2}"}, r"[A-Z]{3}-\d{2}"),
+        ('start: NAME "!"\nNAME: /[a-z]{2,5}/', "[a-z]{2,5}!"),
+    ],
+)
+def test_a_guided_answer(client: openai.OpenAI, model: str, grammar: Any, pattern: str) -> None:
     answer = client.chat.completions.create(
         model=model,
         messages=QUESTION,
         temperature=1.5,
-        max_tokens=10,
-        extra_body={"guided_grammar": {"choice": ["Paris", "Rome"]}},
+        max_tokens=20,
+        extra_body={"guided_grammar": grammar},
     )
-    assert answer.choices[0].message.content in ("Paris", "Rome")
+    assert re.fullmatch(pattern, answer.choices[0].message.content or "")
+
+
+def test_what_cannot_be_guaranteed_is_refused_by_its_path(
+    client: openai.OpenAI, model: str
+) -> None:
+    odd: Any = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+    tool: Any = {"type": "function", "function": {"name": "f", "parameters": odd}}
+    wanted: Any = {"type": "json_schema", "json_schema": {"name": "odd", "schema": odd}}
+    for fields, param in (
+        ({"response_format": wanted}, "response_format.json_schema.schema"),
+        ({"tools": [WEATHER, tool]}, "tools[1].function.parameters"),
+        ({"extra_body": {"guided_grammar": "start: ("}}, "guided_grammar"),
+    ):
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(model=model, messages=QUESTION, **fields)
+        path = "" if param == "guided_grammar" else ".properties.a.uniqueItems"
+        assert refused.value.param == param + path
+        assert "uniqueItems" in refused.value.message or not path
 
 
 def test_errors(client: openai.OpenAI, model: str) -> None:

@@ -54,7 +54,9 @@ def test_every_make_target_exists_and_is_documented(target: str) -> None:
     assert f"make {target}" in README
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/websocket.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/architecture.md", "docs/openai.md", "docs/websocket.md"]
+)
 def test_what_is_pointed_to_is_there(document: str) -> None:
     text = (ROOT / document).read_text()
     folder = (ROOT / document).parent

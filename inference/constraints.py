@@ -22,8 +22,11 @@ from inference.constraint_schema import schema_check
 from inference.errors import InvalidRequest
 from inference.types import JSON, Constraint, ToolSpec
 
-MOST_CHARACTERS = 32_768
-MOST_LINES = 1000  # llguidance recurses: a chain of some 2,500 rules overflows its stack
+MOST_CHARACTERS = 131_072
+# llguidance recurses: a chain of some 2,500 rules, or of 1,200 levels of JSON Schema in %json,
+# overflows its stack.
+MOST_LINES = 1000
+MOST_BRACES = 600
 
 Calls = Literal["none", "offered", "forced"]
 
@@ -173,9 +176,13 @@ def _answer_part(constraint: Constraint) -> JSON:
         return {"lark_grammar": _choice(value)}
     if not isinstance(value, str) or not value:
         raise InvalidRequest(f"a {constraint.kind} is a text", field="constraint.value")
-    if len(value) > MOST_CHARACTERS or value.count("\n") >= MOST_LINES:
-        message = f"at most {MOST_CHARACTERS} characters and {MOST_LINES} lines are supported"
-        raise InvalidRequest(message, field="constraint.value")
+    for count, most, what in (
+        (len(value), MOST_CHARACTERS, "characters"),
+        (value.count("\n"), MOST_LINES, "lines"),
+        (value.count("{"), MOST_BRACES, "braces"),
+    ):
+        if count > most:
+            raise InvalidRequest(f"at most {most} {what} are supported", field="constraint.value")
     if constraint.kind == "regex":
         return {"lark_grammar": f"start: /{regex_to_lark(value, 'd')}/"}
     return {"lark_grammar": value}

@@ -73,7 +73,7 @@ class ExecuteSerializer(PlanSerializer):
     )
     plan_first = serializers.BooleanField(default=False, help_text="Make a plan before step 1.")
     max_seconds = serializers.FloatField(
-        min_value=0, max_value=86_400, default=0, help_text="Time budget; 0 is none."
+        min_value=0, max_value=86_400, default=0, help_text="Time budget; 0 is MAX_AGENT_SECONDS."
     )
     max_tokens = serializers.IntegerField(
         min_value=0,

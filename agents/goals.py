@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -26,6 +27,7 @@ from tooling.services import tool_call_result, tool_execute, tool_specs
 
 KIND = "react"
 PLAN_TOKENS = 300
+LEAST_TOOL_SECONDS = 1.0
 LIMITS = {
     "max_iterations": "reached the limit of {max_iterations} steps",
     "max_seconds": "reached the time limit of {max_seconds:g} seconds",
@@ -33,12 +35,14 @@ LIMITS = {
     "max_tool_calls": "reached the budget of {max_tool_calls} tool calls",
     "same_call": "made the same call three times in a row",
     "unreadable": "wrote three unreadable steps in a row",
+    "length": "wrote an answer that was too long, and was cut off",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a run is asked for; 0 is no limit, and `tools` None all that are enabled."""
+    """What a run is asked for. `max_iterations` and `max_seconds` 0 are what the settings say, the
+    other limits 0 are none, and `tools` None are all that are enabled."""
 
     goal: str
     max_iterations: int = 0
@@ -60,6 +64,7 @@ def goal_start(
         model = model_resolve(model).name
     params = asdict(goal) | more
     params["max_iterations"] = goal.max_iterations or settings.MAX_AGENT_ITERATIONS
+    params["max_seconds"] = goal.max_seconds or settings.MAX_AGENT_SECONDS
     return services.run_start(owner=owner, kind=KIND, model=model, params=params, parent=parent)
 
 
@@ -96,9 +101,9 @@ def react_run(run: Run) -> Loop:
     if goal.plan_first and not plan:
         plan = yield from _make_plan(run, goal)
     task = task_of(run, plan)
-    yield from react_loop(
-        task, generate=generate, execute=partial(_execute, run), past=run_steps(run)
-    )
+    deadline = time.monotonic() + task.max_seconds if task.max_seconds else None
+    execute = partial(_execute, run, deadline)
+    yield from react_loop(task, generate=generate, execute=execute, past=run_steps(run))
 
 
 def run_steps(run: Run) -> list[StepRecord]:
@@ -164,10 +169,13 @@ def plan_of(run: Run) -> str:
     return plans.last() or ""
 
 
-def _execute(run: Run, name: str, arguments: JSON, step_number: int) -> ToolResult:
+def _execute(
+    run: Run, deadline: float | None, name: str, arguments: JSON, step_number: int
+) -> ToolResult:
     """Whatever keeps a tool from running is an observation: the model can do better next time.
 
-    A call that this step has made before its process died is not made again.
+    A call that this step has made before its process died is not made again. A call gets at most
+    half of the time that the run has left, so that the model can still make use of what it gives.
     """
     made = tool_call_result(run=run.id, step=step_number)
     if made is not None:
@@ -179,6 +187,7 @@ def _execute(run: Run, name: str, arguments: JSON, step_number: int) -> ToolResu
             caller=run.owner,
             run=run.id,
             step=step_number,
+            timeout=deadline and max(LEAST_TOOL_SECONDS, (deadline - time.monotonic()) / 2),
             cancelled=control.cancel_check(),
         )
     except (ToolError, InferenceError) as error:

@@ -74,6 +74,30 @@ def step_parse(text: str, tools: Sequence[ToolSpec]) -> ParsedStep:
     return ParsedStep(thought, spec.name, action_input, notes)
 
 
+def step_close(text: str) -> str:
+    """A step that was cut off inside its input, with what is open closed; else `text` as it is.
+
+    The input is not what the model meant: it may be kept and shown, and must not be run.
+    """
+    start = text.find("{")
+    if start < 0:
+        return text
+    closers: list[str] = []
+    in_string = escaped = False
+    for character in text[start:]:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "{[":
+            closers.append("}" if character == "{" else "]")
+        elif character in "}]" and closers:
+            closers.pop()
+    body = text[:-1] if in_string and escaped else text
+    return body + ('"' if in_string else "") + "".join(reversed(closers))
+
+
 def _sections(text: str) -> dict[str, str]:
     """The labelled parts of the first step; what follows an observation is the model's dream."""
     parts: dict[str, str] = {}

@@ -26,22 +26,19 @@ def prompt(name: str, **values: str) -> str:
 
 
 def system_prompt(tools: Sequence[ToolSpec]) -> str:
-    """The five parts: format, tools with parameter details, examples, mistakes, workflow.
+    """Format, tools with parameter details and an example each, common mistakes, workflow; the
+    runs of `agents.example_runs` follow it.
 
     The text depends on the tools alone, so that all runs share its place in the prompt cache.
     """
     names = {spec.name for spec in tools}
     workflow = [prompt("workflow")]
-    if "calculator" in names:
-        workflow.append(prompt("workflow_calculator"))
     if {"code_generator", "python_repl"} <= names:
         workflow.append(prompt("workflow_code"))
     return prompt(
         "react_system",
         actions=", ".join([*(spec.name for spec in tools), FINISH]),
         tools="\n".join(_tool_details(spec) for spec in tools),
-        examples="\n\n".join(_example(index, spec) for index, spec in enumerate(tools, 1)),
-        finish_number=str(len(tools) + 1),
         mistakes=' (python_repl takes "code", not "input")' if "python_repl" in names else "",
         workflow="\n\n".join(workflow),
     )
@@ -69,29 +66,21 @@ def _tool_details(spec: ToolSpec) -> str:
         need = "required" if name in required else "optional"
         about = schema.get("description", "")
         lines.append(f"    {name} ({schema.get('type', 'any')}, {need}): {about}".rstrip(": "))
+    lines.append(f"    Example: {_example(spec)}")
     return "\n".join(lines)
 
 
-def _example(number: int, spec: ToolSpec) -> str:
-    required = ", ".join(f'"{name}"' for name in spec.parameters.get("required", []))
-    heading = f"Example {number} - {spec.name}" + (f" requires {required}:" if required else ":")
+def _example(spec: ToolSpec) -> str:
+    """An input of the tool: the one written in a file, or one made of its schema."""
     file = f"examples/{spec.name}"
-    written = (FOLDER / f"{file}.txt").exists()
-    return f"{heading}\n{prompt(file) if written else _made_example(spec)}"
-
-
-def _made_example(spec: ToolSpec) -> str:
-    """An example for a tool that no file knows, out of its schema."""
+    if (FOLDER / f"{file}.txt").exists():
+        return prompt(file)
     properties = spec.parameters.get("properties", {})
     values = {
         name: _sample(name, properties.get(name, {}))
         for name in spec.parameters.get("required", [])
     }
-    return (
-        f"Thought: I need {spec.name} for this\n"
-        f"Action: {spec.name}\n"
-        f"Action Input: {json.dumps(values, ensure_ascii=False)}"
-    )
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _sample(name: str, schema: JSON) -> object:

@@ -1,4 +1,4 @@
-"""One step of a ReAct run: its record, its grammar, and how the model is shown it."""
+"""One step of a ReAct run: its record, and how the model is shown it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agents.parser import FINISH_SPEC
+from agents.example_runs import example_messages
+from agents.observations import observation_message
 from agents.prompting import goal_prompt, system_prompt
-from inference.types import JSON, Constraint, Message, Sampling, ToolSpec
-from tooling.base import ToolResult
-from tooling.services import result_for_model
+from inference.types import JSON, Message, Sampling, ToolSpec
 
 THINKING, ACTING, OBSERVING, COMPLETED, FAILED = (
     "thinking",
@@ -19,7 +18,6 @@ THINKING, ACTING, OBSERVING, COMPLETED, FAILED = (
     "completed",
     "failed",
 )
-THOUGHT_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,7 @@ class Task:
     max_seconds: float = 0
     max_tokens: int = 0
     max_tool_calls: int = 0
+    step_tokens: int = 700
     context: JSON = field(default_factory=dict)
     plan: str = ""
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.0))
@@ -58,22 +57,17 @@ class StepRecord:
     tool_seconds: float = 0.0
 
 
-def observe(result: ToolResult) -> str:
-    """A tool's result as the line that the model is shown."""
-    text = result_for_model(result).rstrip()
-    return f"Success: {text}" if result.success else text
-
-
 def transcript(task: Task, steps: Sequence[StepRecord]) -> tuple[Message, ...]:
     """The conversation that leads to the next step; it only ever grows at its end, so that each
     step finds the one before it in the prompt cache."""
     messages = [
         Message("system", system_prompt(task.tools)),
+        *example_messages(task.tools),
         Message("user", goal_prompt(task.goal, task.context, task.plan)),
     ]
     for step in steps:
         messages.append(Message("assistant", step.text or _rewrite(step)))
-        messages.append(Message("user", f"Observation: {step.observation or '(none)'}"))
+        messages.append(observation_message(step.observation))
     return tuple(messages)
 
 
@@ -83,20 +77,6 @@ def _rewrite(step: StepRecord) -> str:
         f"Thought: {step.thought}\nAction: {step.action}\n"
         f"Action Input: {json.dumps(step.action_input or {}, ensure_ascii=False)}"
     )
-
-
-def step_constraint(tools: Sequence[ToolSpec]) -> Constraint:
-    """The grammar of one step: a thought, then one of the tools with input valid for its schema."""
-    rules = [
-        'start: "Thought: " THOUGHT "\\nAction: " call',
-        f"THOUGHT: /[^\\n]{{1,{THOUGHT_CHARACTERS}}}/",
-        "call: " + " | ".join(f"call_{index}" for index in range(len(tools) + 1)),
-    ]
-    for index, spec in enumerate((*tools, FINISH_SPEC)):
-        head = json.dumps(f"{spec.name}\nAction Input: ", ensure_ascii=False)
-        schema = {**spec.parameters, "additionalProperties": False}
-        rules.append(f"call_{index}: {head} %json {json.dumps(schema)}")
-    return Constraint("lark", "\n".join(rules))
 
 
 def same_calls(steps: Sequence[StepRecord], step: StepRecord) -> int:

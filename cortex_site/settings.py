@@ -59,6 +59,7 @@ ENABLE_CODE_EXECUTION = configuration.boolean(env, "ENABLE_CODE_EXECUTION", True
 ENABLE_FILE_OPERATIONS = configuration.boolean(env, "ENABLE_FILE_OPERATIONS", False)
 ENABLE_AGENTS = configuration.boolean(env, "ENABLE_AGENTS", True)
 MAX_AGENT_ITERATIONS = configuration.integer(env, "MAX_AGENT_ITERATIONS", 10, low=1, high=100)
+MAX_AGENT_SECONDS = configuration.integer(env, "MAX_AGENT_SECONDS", 300, low=0)
 DEFAULT_AGENT_VERBOSE = configuration.boolean(env, "DEFAULT_AGENT_VERBOSE", True)
 
 # --- Django --------------------------------------------------------------------------------------

@@ -86,9 +86,12 @@ class RemoteModel:
             )
 
     def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
-        """What the script has for these messages."""
-        asked = next(m["content"] for m in messages if m["role"] == "user")
-        turn = sum(message["role"] == "assistant" for message in messages)
+        """What the script has for these messages; an agent's goal comes after example runs."""
+        users = [index for index, m in enumerate(messages) if m["role"] == "user"]
+        goals = [index for index in users if messages[index]["content"].startswith("Goal: ")]
+        start = goals[-1] if goals else users[0]
+        asked = messages[start]["content"]
+        turn = sum(message["role"] == "assistant" for message in messages[start:])
         for part, texts in self.scripts.items():
             if part in asked:
                 return texts[min(turn, len(texts) - 1)]

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from agents.control import closing
+from agents.grammar import step_constraint
 from agents.loops import Generate, Loop, LoopEvent
 from agents.models import Event
-from agents.parser import FINISH, ParsedStep, StepUnreadable, step_parse
+from agents.observations import observe
+from agents.parser import FINISH, ParsedStep, StepUnreadable, step_close, step_parse
 from agents.prompting import prompt
 from agents.steps import (
     ACTING,
@@ -23,12 +25,10 @@ from agents.steps import (
     OBSERVING,
     StepRecord,
     Task,
-    observe,
     same_calls,
-    step_constraint,
     transcript,
 )
-from inference.types import AGENT, JSON, GenerationRequest, Message, Usage
+from inference.types import AGENT, JSON, GenerationRequest, Message, ToolSpec, Usage
 from tooling.base import ToolResult
 from tooling.services import CUT_OFF
 
@@ -36,7 +36,6 @@ from tooling.services import CUT_OFF
 Execute = Callable[[str, JSON, int], ToolResult]
 Clock = Callable[[], float]
 
-STEP_TOKENS = 700
 SAME_CALL_LIMIT = 3  # the same call in a row: the second is pointed out, the third concludes
 UNREADABLE_LIMIT = 3  # steps in a row that no repair made readable
 
@@ -73,12 +72,14 @@ def react_loop(
     while True:
         limit = limit_reached(task, steps, clock() - started)
         writer = StepWriter(task, steps, generate, limit)
+        if task.max_seconds:
+            writer.is_late = lambda: clock() - started >= task.max_seconds
         yield from writer.events()
         step = writer.step
         if step.action == FINISH:
-            yield from _finish(step, limit)
+            yield from _finish(step, writer.limit)
             return
-        if step.status != FAILED:
+        if step.status == ACTING:
             yield _step_event(step)
             step = _act(step, steps, execute, clock)
         steps.append(step)
@@ -113,7 +114,10 @@ class StepWriter:
         self.task = task
         self.generate = generate
         self.tools = () if limit else task.tools
-        self.concluding = limit is not None
+        self.repeated = steps[-1].action if steps and same_calls(steps[:-1], steps[-1]) else ""
+        self.limit = limit
+        self.is_late: Callable[[], bool] = lambda: False
+        self.cut: Limit | None = None  # why the model could not write to the end
         self.step = StepRecord(step_number=len(steps) + 1)
         self.messages = [*step_messages(task, steps, limit)]
 
@@ -123,7 +127,10 @@ class StepWriter:
         try:
             self._take(step_parse(self.step.text, self.tools))
         except StepUnreadable as error:
-            yield from self._repair(str(error))
+            if self.cut:
+                self._close(self.cut)
+            else:
+                yield from self._repair(str(error))
 
     def _write(self) -> Iterator[LoopEvent]:
         pieces: list[str] = []
@@ -137,22 +144,51 @@ class StepWriter:
                     data = {"step": self.step.step_number, "text": delta.text}
                     yield LoopEvent(Event.Kind.STEP_TEXT, data)
                 usage = delta.usage or usage
+                if delta.finish_reason == "length":
+                    most = self.task.step_tokens
+                    self.cut = Limit("length", f"It was longer than {most} tokens.")
+                elif delta.finish_reason is None and self._must_stop():
+                    self.cut = Limit("max_seconds", "The time was up.")
+                    break
         self.step = replace(
             self.step, text="".join(pieces), usage=_add(self.step.usage, asdict(usage))
         )
         yield LoopEvent(Event.Kind.USAGE, asdict(usage))
+
+    def _must_stop(self) -> bool:
+        """A conclusion may be written to its end, whatever the time."""
+        return self.limit is None and self.is_late()
+
+    def _close(self, cut: Limit) -> None:
+        """Keep a step that was cut off, as far as it can be read; its call is not made."""
+        text = step_close(self.step.text)
+        try:
+            self._take(step_parse(text, self.tools))
+        except StepUnreadable as error:
+            self._give_up(str(error))
+            return
+        if self.step.action == FINISH:
+            self.limit = self.limit or cut
+        else:
+            observation = prompt("cut", reason=cut.sentence)
+            self.step = replace(self.step, text=text, status=OBSERVING, observation=observation)
 
     def _request(self) -> GenerationRequest:
         return GenerationRequest(
             messages=tuple(self.messages),
             model=self.task.model,
             sampling=self.task.sampling,
-            max_tokens=STEP_TOKENS,
-            constraint=step_constraint(self.tools) if self.task.grammar else None,
+            max_tokens=self.task.step_tokens,
+            constraint=step_constraint(self._offered()) if self.task.grammar else None,
             stop=() if self.task.grammar else ("Observation:",),
             priority=AGENT,
             owner=self.task.owner,
         )
+
+    def _offered(self) -> Sequence[ToolSpec]:
+        """A tool that was just called twice with the same input is left out for a step: a model
+        that is stuck has to do something else, or finish."""
+        return [spec for spec in self.tools if spec.name != self.repeated]
 
     def _repair(self, problem: str) -> Iterator[LoopEvent]:
         """Ask once more, saying what was wrong; then give up on this step."""
@@ -164,10 +200,13 @@ class StepWriter:
         try:
             self._take(step_parse(self.step.text, self.tools))
         except StepUnreadable as error:
-            self._give_up(str(error))
+            if self.cut:
+                self._close(self.cut)
+            else:
+                self._give_up(str(error))
 
     def _give_up(self, problem: str) -> None:
-        if self.concluding:  # what it says is the best answer there is
+        if self.limit:  # what it says is the best answer there is
             answer = {"answer": self.step.text.strip()}
             self.step = replace(self.step, action=FINISH, action_input=answer)
             return

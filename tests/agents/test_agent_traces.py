@@ -3,7 +3,8 @@
 import pytest
 
 from agents.models import Event, Run, Step
-from agents.steps import StepRecord, observe
+from agents.observations import observe
+from agents.steps import StepRecord
 from agents.traces import TraceRenderer
 from tooling.base import ToolResult
 

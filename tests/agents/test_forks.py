@@ -59,7 +59,7 @@ def test_a_fork_with_another_observation_gives_another_answer(scripted, owner, f
     assert fork.output == "5"
     assert fork.parent == first
     assert rows(fork)[:2] == [before[0], (2, "calculator", "Success: 5", "observing")]
-    assert scripted.requests[-1].messages[-1].content == "Observation: Success: 5"
+    assert scripted.requests[-1].messages[-1].content.startswith("Observation: Success: 5\n")
     assert (rows(first), Run.objects.get(id=first.id).output) == (before, "4")
     assert not ToolCall.objects.filter(run=fork.id).exists()
 

@@ -59,7 +59,7 @@ def test_plan_first_is_logged_and_given_to_the_model(scripted, owner):
     scripted.reply(step("finish", answer="x"))
     run = finished(goal_start(owner=owner, goal=Goal("g", plan_first=True)))
     assert run.events.get(kind="plan").data == {"text": "1. Answer."}
-    assert "Plan:\n1. Answer." in scripted.requests[1].messages[1].content
+    assert "Plan:\n1. Answer." in scripted.requests[1].messages[-1].content
 
 
 def test_agents_can_be_turned_off(settings, owner):
@@ -71,3 +71,23 @@ def test_agents_can_be_turned_off(settings, owner):
 def test_an_unknown_model_is_refused_at_once(owner):
     with pytest.raises(ModelNotFound):
         goal_start(owner=owner, goal=Goal("g"), model="nobody/nothing")
+
+
+def test_a_run_has_a_time_limit_of_its_own(scripted, owner, settings):
+    scripted.reply(step("finish", answer="x"))
+    scripted.reply(step("finish", answer="x"))
+    settings.MAX_AGENT_SECONDS = 44
+    run = finished(goal_start(owner=owner, goal=Goal("g")))
+    assert run.params["max_seconds"] == 44
+    run = finished(goal_start(owner=owner, goal=Goal("g", max_seconds=7)))
+    assert run.params["max_seconds"] == 7
+
+
+def test_a_call_ends_with_half_of_the_time_that_is_left(scripted, owner):
+    scripted.reply(step("python_repl", code="while True: pass"))
+    scripted.reply(step("finish", answer="too slow"))
+    run = finished(goal_start(owner=owner, goal=Goal("g", max_seconds=4)))
+    call = ToolCall.objects.get(run=run.id)
+    assert call.state == "timed_out", call.error
+    assert run.output == "too slow"
+    assert run.finish_reason == "stop"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.parser import FINISH, StepUnreadable, step_parse
+from agents.parser import FINISH, StepUnreadable, step_close, step_parse
 from inference.types import ToolSpec
 
 
@@ -99,3 +99,19 @@ def test_braces_inside_single_quoted_strings():
 def test_what_has_no_meaning_is_refused_with_the_reason(text, problem):
     with pytest.raises(StepUnreadable, match=problem.replace("(", r"\(")):
         step_parse(text, TOOLS)
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ('Action Input: {"a": "x', 'Action Input: {"a": "x"}'),
+        ('{"a": "x\\', '{"a": "x"}'),
+        ('{"a": "x\\\\', '{"a": "x\\\\"}'),
+        ('{"a": "x\\"', '{"a": "x\\""}'),
+        ('{"a": [1, {"b": "]', '{"a": [1, {"b": "]"}]}'),
+        ('{"a": "x"}', '{"a": "x"}'),
+        ("Thought: t", "Thought: t"),
+    ],
+)
+def test_what_was_cut_off_is_closed(text, closed):
+    assert step_close(text) == closed

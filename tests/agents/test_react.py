@@ -10,6 +10,7 @@ from agents.steps import StepRecord, Task, transcript
 from inference.types import Delta, ToolSpec, Usage
 from tooling.base import ToolResult
 
+CUT = "<cut>"  # at the end of a text: the model came to the limit of tokens
 CALCULATOR = ToolSpec(
     "calculator",
     "Evaluate mathematical expressions",
@@ -48,11 +49,13 @@ class Model:
 
     def __iter__(self):
         text = self.texts.pop(0)
+        reason = "length" if text.endswith(CUT) else "stop"
+        text = text.removesuffix(CUT)
         half = len(text) // 2
         yield Delta(text=text[:half])
         yield Delta(
             text=text[half:],
-            finish_reason="stop",
+            finish_reason=reason,
             usage=Usage(prompt_tokens=9, completion_tokens=5),
         )
 
@@ -154,6 +157,43 @@ def test_the_third_same_call_concludes():
     assert "calculator" not in model.requests[-1].constraint.value
 
 
+def test_a_repeated_call_leaves_its_tool_out_of_the_next_step_only():
+    _, model, _ = run(calculate(), calculate(), calculate("3"), calculate("4"), finish())
+    offered = ["calculator" in request.constraint.value for request in model.requests]
+    assert offered == [True, True, False, True, True]
+
+
+def test_a_call_that_was_cut_off_is_shown_and_not_made():
+    events, model, tools = run(calculate("1+1+1+")[:-2] + CUT, finish("3"))
+    first = steps(events)[0]
+    assert (first["action"], first["action_input"]) == ("calculator", {"expression": "1+1+1+"})
+    assert first["status"] == "observing"
+    assert "cut off: It was longer than 700 tokens. Nothing was run." in first["observation"]
+    assert tools.calls == []
+    assert model.requests[1].messages[-2].content == calculate("1+1+1+")
+    assert finish_reason(events) == "stop"
+
+
+def test_an_answer_that_was_cut_off_is_given_and_said():
+    events, *_ = run(finish("1, 2, 3")[:-2] + CUT)
+    assert answer(events) == "1, 2, 3"
+    assert finish_reason(events) == "length"
+
+
+def test_a_step_that_is_whole_before_the_limit_of_tokens_counts():
+    events, _, tools = run(calculate() + "\nObservation: 7" + CUT, finish(), grammar=False)
+    assert len(tools.calls) == 1
+    assert finish_reason(events) == "stop"
+
+
+def test_a_step_is_not_written_on_when_the_time_is_up():
+    times = iter([0, 0, 9, 9, 9, 9, 9]).__next__
+    events, model, tools = run(calculate(), finish("so far"), max_seconds=5, clock=times)
+    assert tools.calls == []
+    assert finish_reason(events) == "max_seconds"
+    assert len(model.requests) == 2
+
+
 def test_max_iterations_asks_once_for_the_best_answer():
     texts = [calculate(f"{n}+1") for n in range(3)]
     events, model, tools = run(*texts, finish("best guess"), max_iterations=3)
@@ -210,7 +250,7 @@ def test_resume_replays_nothing():
     events, model, tools = run(finish("2"), past=[done])
     assert tools.calls == []
     assert [step["step_number"] for step in steps(events)] == [2]
-    assert model.requests[0].messages[-1].content == "Observation: Success: 2"
+    assert model.requests[0].messages[-1].content.startswith("Observation: Success: 2\n")
 
 
 def test_resume_goes_on_with_a_call_whose_result_was_never_recorded():
@@ -223,12 +263,12 @@ def test_resume_goes_on_with_a_call_whose_result_was_never_recorded():
 def test_an_edited_step_is_written_out_in_the_format():
     edited = StepRecord(1, "observing", "other", "calculator", {"expression": "3"}, "Success: 3")
     task = Task(goal="g", tools=(CALCULATOR,))
-    assert transcript(task, [edited])[2].content == written("other", "calculator", expression="3")
+    assert transcript(task, [edited])[-2].content == written("other", "calculator", expression="3")
 
 
 def test_context_and_plan_reach_the_model():
     _, model, _ = run(finish(), context={"user_preference": "detailed"}, plan="1. Answer")
-    goal = model.requests[0].messages[1].content
+    goal = model.requests[0].messages[-1].content
     assert '{"user_preference": "detailed"}' in goal
     assert "1. Answer" in goal
 

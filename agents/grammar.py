@@ -1,0 +1,68 @@
+"""The grammar of one ReAct step, for engines that can be held to one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from agents.parser import FINISH_SPEC
+from inference.types import JSON, Constraint, ToolSpec
+
+THOUGHT_CHARACTERS = 300
+# As in the examples that the model is shown, and no room for endless spaces.
+COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+# A Python program inside a JSON string: what opens is closed, brackets and quotes alike. No word is
+# longer than it must be: a lexer that has begun a long one does not go back.
+PYTHON = r"""
+python: piece+ | piece* comment
+piece: PLAIN | NEWLINE | TAB | BACKSLASH NEWLINE | comment NEWLINE | string
+     | "(" piece* ")" | "[" piece* "]" | "{" piece* "}"
+comment: "#" (LINE | TAB | BACKSLASH | QUOTE)*
+string: "'" (SINGLE | QUOTE | TAB | escaped)* "'"
+      | QUOTE (LINE | TAB | escaped)* QUOTE
+      | "'" "'" "'" ("'"? "'"? (SINGLE | QUOTE | NEWLINE | TAB | escaped))* "'" "'" "'"
+      | QUOTE QUOTE QUOTE (QUOTE? QUOTE? (LINE | NEWLINE | TAB | escaped))* QUOTE QUOTE QUOTE
+escaped: BACKSLASH (ANY | NEWLINE | TAB | BACKSLASH | QUOTE)
+PLAIN: /[^"'#()\[\]{}\\\x00-\x1f\x7f]+/
+LINE: /[^"\\\x00-\x1f\x7f]+/
+SINGLE: /[^'"\\\x00-\x1f\x7f]+/
+ANY: /[^"\\\x00-\x1f\x7f]/
+NEWLINE: /\\n/
+TAB: /\\t/
+BACKSLASH: /\\\\/
+QUOTE: /\\"/
+""".strip()
+
+
+def step_constraint(tools: Sequence[ToolSpec]) -> Constraint:
+    """The grammar of one step: a thought, then one of the tools with input valid for its schema."""
+    specs = (*tools, FINISH_SPEC)
+    rules = [
+        'start: "Thought: " THOUGHT "\\nAction: " call',
+        f"THOUGHT: /[^\\n]{{1,{THOUGHT_CHARACTERS}}}/",
+        "call: " + " | ".join(f"call_{index}" for index in range(len(specs))),
+    ]
+    for index, spec in enumerate(specs):
+        head = json.dumps(f"{spec.name}\nAction Input: ", ensure_ascii=False)
+        rules.append(f"call_{index}: {head} {_input_rule(spec.parameters)}")
+    if any(_program_parameter(spec.parameters) for spec in specs):
+        rules.append(PYTHON)
+    return Constraint("lark", "\n".join(rules))
+
+
+def _input_rule(parameters: JSON) -> str:
+    name = _program_parameter(parameters)
+    if name:
+        opening = json.dumps(f'{{{json.dumps(name)}: "')
+        return f'{opening} python "\\"}}"'
+    schema = {**parameters, "additionalProperties": False, "x-guidance": COMPACT}
+    return f"%json {json.dumps(schema)}"
+
+
+def _program_parameter(parameters: JSON) -> str:
+    """The name of the parameter of a tool whose whole input is a Python program, else ''."""
+    properties = parameters.get("properties", {})
+    if len(properties) != 1 or list(properties) != parameters.get("required"):
+        return ""
+    ((name, schema),) = properties.items()
+    return name if schema.get("contentMediaType") == "text/x-python" else ""

@@ -10,8 +10,8 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from inference.constraint_narrow import schema_prepare
 
-# A grammar is compiled while other answers wait, so it may not take long: these are about a
-# quarter of a second on a slow core.
+# A grammar is compiled while other answers wait, so it may not take long: these are at most about
+# half a second on a slow core.
 LIMITS = LLParserLimits(
     max_grammar_size=100_000,
     initial_lexer_fuel=1_000_000,

@@ -25,6 +25,7 @@ MOST_OPTIONAL = 400  # each is a branch at every property of the object
 MOST_LEVELS = 500  # llguidance recurses; from about 1,200 levels on its stack overflows
 FINEST_FRACTION = 1 << 20
 UNWRITABLE = re.compile(r"\\u00[01]|\x7f")  # as JSON
+OF_THE_WHOLE = re.compile("too (large|big)")
 
 Complaint = tuple[Path, str]
 
@@ -95,6 +96,8 @@ def _unsound(path: Path, part: JSON, parts: list[tuple[Path, JSON]]) -> Iterator
 
 def _culprit(schema: Any, root: Any, message: str, path: Path) -> Path:
     """The path of the deepest part that draws the same complaint on its own."""
+    if OF_THE_WHOLE.search(message):
+        return path
     for name, part in schema_parts(schema):
         if isinstance(part, dict) and schema_error(_with_definitions(part, root)) == message:
             return _culprit(part, root, message, path + name)

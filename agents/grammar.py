@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 
 from agents.parser import FINISH_SPEC
+from inference.constraint_narrow import schema_prepare
 from inference.types import JSON, Constraint, ToolSpec
 
 THOUGHT_CHARACTERS = 300
-# As in the examples that the model is shown, and no room for endless spaces.
-COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 # A Python program inside a JSON string: what opens is closed, brackets and quotes alike. No word is
 # longer than it must be: a lexer that has begun a long one does not go back.
 PYTHON = r"""
@@ -55,7 +54,7 @@ def _input_rule(parameters: JSON) -> str:
     if name:
         opening = json.dumps(f'{{{json.dumps(name)}: "')
         return f'{opening} python "\\"}}"'
-    schema = {**parameters, "additionalProperties": False, "x-guidance": COMPACT}
+    schema = schema_prepare({**parameters, "additionalProperties": False})
     return f"%json {json.dumps(schema)}"
 
 

@@ -15,7 +15,7 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
-from inference.errors import GenerationFailed, InvalidRequest
+from inference.errors import InvalidRequest
 
 KEPT_MATCHERS = 64
 
@@ -39,13 +39,6 @@ class Grammars:
             except ValueError as error:
                 raise InvalidRequest(f"this model cannot follow a grammar: {error}") from error
         return self._native
-
-    def term(self, text: str) -> str:
-        """Text as a Lark term: a special token of the model is written as it is, not quoted."""
-        ids = self._tokenizer.encode(text, add_special_tokens=False)
-        if len(ids) == 1 and self.native.is_special_token(ids[0]):
-            return text
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
     def processor(self, grammar: str, *, is_thinking: bool) -> GrammarProcessor:
         """A logits processor for one answer. Raises InvalidRequest when it does not compile."""
@@ -124,9 +117,14 @@ class GrammarProcessor:
             self._is_thinking = True
         elif not self._matcher.is_stopped():
             self._matcher.consume_token(token)
-            if self._matcher.is_error():
-                raise GenerationFailed(f"the grammar failed: {self._matcher.get_error().strip()}")
+            self._check()
         self._may_open_with = None
+
+    def _check(self) -> None:
+        """Only tokens that are allowed come here: what goes wrong is the grammar's own weight."""
+        if self._matcher.is_error():
+            message = self._matcher.get_error().strip()
+            raise InvalidRequest(f"the grammar is too complex: {message}", field="constraint")
 
     def _find_forced(self) -> None:
         is_free = self._is_thinking or self._may_open_with is not None
@@ -139,6 +137,7 @@ class GrammarProcessor:
             allowed[self._forced[0]] = 1
             return mx.array(allowed.view(np.bool_))[None]
         fill_next_token_bitmask(self._matcher, self._bits)
+        self._check()
         known = np.unpackbits(self._bits.view(np.uint8), count=self._vocabulary, bitorder="little")
         allowed[: self._vocabulary] = known[:width]
         if self._may_open_with is not None:

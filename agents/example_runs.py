@@ -1,13 +1,18 @@
 """Short runs that are shown to the model before the goal, as turns of the conversation.
 
-A file of agents/prompts/dialogues is one run: a goal, its steps, and what each tool gave. Models
-follow turns more closely than a description of them, small ones above all.
+agents/prompts/example_runs.txt holds many, each a goal, its steps, and what the tool gave. Models
+follow turns more closely than a description of them, small ones above all, and most closely those
+that resemble what they are asked. So the runs whose goals are most like the goal are shown.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import log
 
 from agents.observations import observation_message, observe
 from agents.parser import FINISH
@@ -16,22 +21,63 @@ from inference.types import Message, ToolSpec
 from tooling.base import ToolResult
 from tooling.services import registry
 
-RUNS = ("letters", "dates", "arithmetic", "word_problem")  # the likeliest kind last
+SHOWN = 3
 TURN = re.compile(r"\n(?=Thought:|Observation:)")
 ACTION = re.compile(r"^Action: (.+)$", re.MULTILINE)
+WORD = re.compile(r"[^\W\d_]+|\d")
 
 
-def example_messages(tools: Sequence[ToolSpec]) -> tuple[Message, ...]:
-    """The runs that need no other tools than these. They depend on the tools alone, so that all
-    runs share them in the prompt cache."""
+@dataclass(frozen=True, slots=True)
+class ExampleRun:
+    """One run as it is written in the file."""
+
+    text: str
+
+    @property
+    def goal(self) -> str:
+        return self.text.partition("\n")[0].removeprefix("Goal: ")
+
+    @property
+    def actions(self) -> set[str]:
+        return set(ACTION.findall(self.text))
+
+
+@cache
+def example_runs() -> tuple[ExampleRun, ...]:
+    """All of them, the most general first."""
+    return tuple(ExampleRun(text) for text in prompt("example_runs").split("\n\n"))
+
+
+def example_messages(goal: str, tools: Sequence[ToolSpec]) -> tuple[Message, ...]:
+    """The runs most like the goal, of those that need no other tools than these, as turns; the
+    one that is most like it comes last."""
     allowed = {FINISH, *(spec.name for spec in tools)}
-    texts = [prompt(f"dialogues/{name}") for name in RUNS]
-    return tuple(
-        message
-        for text in texts
-        if allowed.issuperset(ACTION.findall(text))
-        for message in _messages(text)
-    )
+    known = [run for run in example_runs() if run.actions <= allowed]
+    nearest = sorted(known, key=lambda run: -_likeness(goal, run.goal))[:SHOWN]
+    return tuple(message for run in reversed(nearest) for message in _messages(run.text))
+
+
+def _likeness(one: str, other: str) -> float:
+    """The share of words that two goals have in common; rare words count for more."""
+    ours, theirs = set(_words(one)), set(_words(other))
+    return _weight(ours & theirs) / (_weight(ours | theirs) or 1)
+
+
+def _weight(words: set[str]) -> float:
+    unknown = log(len(example_runs()))
+    return sum(_rarity().get(word, unknown) for word in words)
+
+
+@cache
+def _rarity() -> dict[str, float]:
+    runs = example_runs()
+    counts = Counter(word for run in runs for word in set(_words(run.goal)))
+    return {word: log(len(runs) / count) for word, count in counts.items()}
+
+
+def _words(text: str) -> list[str]:
+    """Words without their endings, so that "letters" is like "letter"; digits are all alike."""
+    return ["0" if word.isdigit() else word[:5] for word in WORD.findall(text.lower())]
 
 
 def _messages(text: str) -> Iterator[Message]:

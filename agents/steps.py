@@ -62,7 +62,7 @@ def transcript(task: Task, steps: Sequence[StepRecord]) -> tuple[Message, ...]:
     step finds the one before it in the prompt cache."""
     messages = [
         Message("system", system_prompt(task.tools)),
-        *example_messages(task.tools),
+        *example_messages(task.goal, task.tools),
         Message("user", goal_prompt(task.goal, task.context, task.plan)),
     ]
     for step in steps:

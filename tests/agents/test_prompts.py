@@ -1,18 +1,18 @@
-"""What the model is shown before a goal: the same for all, and nothing of what it is tested on."""
+"""What the model is shown before a goal: true, like the goal, and nothing that it is tested on."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from agents.example_runs import RUNS, example_messages
+from agents.example_runs import SHOWN, TURN, example_messages, example_runs
 from agents.grammar import step_constraint
 from agents.parser import step_parse
 from agents.prompting import FOLDER, system_prompt
 from agents.steps import StepRecord, Task, transcript
 from inference.types import ToolSpec
 from tests.agents.test_grammar import is_taken
-from tooling.services import registry
+from tooling.services import registry, tool_execute
 
 GOALS = Path(__file__).resolve().parents[2] / "benchmarks" / "goals.jsonl"
 TOOLS = tuple(ToolSpec(tool.name, tool.description, tool.schema()) for tool in registry())
@@ -37,37 +37,56 @@ def test_a_tool_without_a_file_gets_an_example_of_its_schema():
 
 
 def test_example_runs_are_steps_that_the_grammar_takes():
-    written = [m.content for m in example_messages(TOOLS) if m.role == "assistant"]
-    assert len(written) == 2 * len(RUNS)
     assert step_constraint(TOOLS).kind == "lark"
-    for text in written:
-        assert is_taken(text, TOOLS)
-        assert step_parse(text, TOOLS).notes == ()
+    for run in example_runs():
+        thoughts = [turn for turn in TURN.split(run.text) if turn.startswith("Thought:")]
+        assert len(thoughts) == 2
+        for text in thoughts:
+            assert is_taken(text, TOOLS)
+            assert step_parse(text, TOOLS).notes == ()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("run", example_runs(), ids=lambda run: run.goal)
+def test_example_runs_show_what_the_tools_really_give(run, owner):
+    _, call, seen, _ = TURN.split(run.text)
+    step = step_parse(call, TOOLS)
+    result = tool_execute(name=step.action, arguments=step.action_input, caller=owner)
+    assert result.success
+    assert seen == f"Observation: {str(result.result).strip()}"
+
+
+@pytest.mark.parametrize(
+    ("goal", "like"),
+    [
+        ("What is 5 to the power of 6?", "What is 3 to the power of 4?"),
+        ("Which date is 3 days after 2020-02-27?", "Which date is 30 days after 2022-05-10?"),
+        ("Write the name 'Ada' backwards", "Write the word 'umbrella' backwards"),
+    ],
+)
+def test_the_run_most_like_the_goal_comes_last(goal, like):
+    shown = example_messages(goal, TOOLS)
+    assert [m.role for m in shown] == ["user", "assistant", "user", "assistant"] * SHOWN
+    assert [m.content for m in shown if m.content.startswith("Goal: ")][-1] == f"Goal: {like}"
 
 
 def test_example_runs_use_enabled_tools_only():
-    assert example_messages([BARE]) == ()
-    texts = [m.content for m in example_messages([s for s in TOOLS if s.name == "calculator"])]
+    assert example_messages("Reverse the word 'abc'", [BARE]) == ()
+    calculator = [spec for spec in TOOLS if spec.name == "calculator"]
+    texts = [m.content for m in example_messages("Reverse the word 'abc'", calculator)]
     assert texts
     assert not any("python_repl" in text for text in texts)
 
 
-def test_example_results_look_as_real_ones():
-    """A result of a tool that is not trusted is marked in the examples as it is in a run."""
-    marked = [m.content for m in example_messages(TOOLS) if "[outside text" in m.content]
-    assert len(marked) == sum("python_repl" in _dialogue(name) for name in RUNS)
-
-
-@pytest.mark.parametrize("goal", ["Add 1 and 2", "日本"])
-def test_all_goals_share_the_beginning(goal):
+@pytest.mark.parametrize("goal", ["Add 1 and 2", "日本", ""])
+def test_a_transcript_only_grows_and_its_roles_alternate(goal):
     done = StepRecord(1, "observing", "t", "calculator", {"expression": "1"}, "Success: 1")
-    first = transcript(Task("another goal", TOOLS), [done])
-    second = transcript(Task(goal, TOOLS), [])
-    shared = len(second) - 1
-    assert first[:shared] == second[:shared]
-    assert [message.role for message in second] == ["system", *["user", "assistant"] * shared][
-        : shared + 1
-    ]
+    before = transcript(Task(goal, TOOLS), [])
+    after = transcript(Task(goal, TOOLS), [done])
+    assert after[: len(before)] == before
+    roles = ["system", *["user", "assistant"] * len(after)]
+    assert [message.role for message in after] == roles[: len(after)]
+    assert before[0] == transcript(Task("another goal", TOOLS), [])[0]
 
 
 def test_the_benchmarks_goals_are_not_in_the_prompts():
@@ -75,7 +94,3 @@ def test_the_benchmarks_goals_are_not_in_the_prompts():
     for line in GOALS.read_text().splitlines():
         entry = json.loads(line)
         assert entry["goal"].lower() not in texts.lower()
-
-
-def _dialogue(name):
-    return (FOLDER / "dialogues" / f"{name}.txt").read_text()

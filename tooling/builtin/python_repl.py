@@ -12,7 +12,6 @@ MAX_CODE = 100_000  # characters
 
 class PythonREPLTool(BaseTool):
     timeout_seconds = TIMEOUT + sandbox.TERMS.wait_seconds + sandbox.START_SECONDS
-    untrusted = True
     repeatable = True
 
     @property

@@ -23,7 +23,7 @@ from tooling.services import tool_execute, tool_specs
 
 pytestmark = [pytest.mark.model, pytest.mark.django_db(transaction=True), pytest.mark.timeout(3000)]
 
-GOALS = int(os.environ.get("CORTEX_TEST_GOALS", "8"))
+GOALS = int(os.environ.get("CORTEX_TEST_GOALS", "6"))
 SEED = 20
 MODEL = "smollm2-135m-instruct"
 SLOW = "code_generator"  # it asks the model again, for much more than this is about

@@ -25,8 +25,8 @@ from tests.server import CortexServer
 
 pytestmark = [pytest.mark.live, pytest.mark.model, pytest.mark.timeout(7200)]
 
-SCHEMAS = int(os.environ.get("CORTEX_TEST_SCHEMAS", "24"))
-CALLS = int(os.environ.get("CORTEX_TEST_CALLS", "24"))
+SCHEMAS = int(os.environ.get("CORTEX_TEST_SCHEMAS", "16"))
+CALLS = int(os.environ.get("CORTEX_TEST_CALLS", "12"))
 AT_ONCE = 8
 HOT = 1.5
 TOOLS = {tool.name: tool for tool in (*FLAT, NESTED, PATTERN)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -96,6 +97,14 @@ class PlainRenderer:
 
     def _shown(self, events: Sequence[Event]) -> str:
         return "".join(event.data.get("text", "") for event in events)
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What a test's loop waits for; opened at the latest when the test ends."""
+    event = threading.Event()
+    yield event
+    event.set()
 
 
 @pytest.fixture

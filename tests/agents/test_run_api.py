@@ -1,7 +1,6 @@
 """The REST routes of runs, and what pages post."""
 
 import json
-import threading
 import uuid
 
 import pytest
@@ -45,13 +44,6 @@ def asking(run):
 @pytest.fixture
 def done(runs):
     return runs.until(runs.start(short, hidden="no"))
-
-
-@pytest.fixture
-def gate():
-    event = threading.Event()
-    yield event
-    event.set()
 
 
 @pytest.fixture

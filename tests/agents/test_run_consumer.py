@@ -48,13 +48,6 @@ async def connected(user, run_id, query=""):
 
 
 @pytest.fixture
-def gate():
-    event = threading.Event()
-    yield event
-    event.set()
-
-
-@pytest.fixture
 def run(runs, gate):
     """Says "one", then "two" when the gate opens."""
 

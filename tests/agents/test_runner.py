@@ -44,13 +44,6 @@ def blocked(gate):
     return loop
 
 
-@pytest.fixture
-def gate():
-    event = threading.Event()
-    yield event
-    event.set()
-
-
 def test_a_run_ends_with_what_its_loop_said(runs, finished):
     def loop(run):
         yield LoopEvent("model", {"id": "the-one"})

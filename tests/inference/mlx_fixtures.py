@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,19 +10,12 @@ from typing import Any
 
 import pytest
 
-from inference.blas import blas_load
 from inference.engines.base import EngineConfig
-from inference.errors import InferenceError
-from inference.types import Delta, GenerationRequest, Message, Sampling, ToolCall, Usage
-
-# Tests share their cores with each other: several spinning BLAS threads would only get in the way.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-if "mlx.core" not in sys.modules:
-    blas_load()
-
 from inference.engines.mlx import BatchEngine
 from inference.engines.mlx_model import LoadedModel, model_load
+from inference.errors import InferenceError
 from inference.gguf import convert
+from inference.types import Delta, GenerationRequest, Message, Sampling, ToolCall, Usage
 
 GREEDY = Sampling(temperature=0)
 

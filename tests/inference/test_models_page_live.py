@@ -39,6 +39,8 @@ def test_a_model_comes_and_goes_by_keyboard(
 
         hub.hold.set()
         hub.hold = None
+        # A key pressed within these milliseconds would send the form without htmx: a new page.
+        expect(page.locator(".htmx-settling")).to_have_count(0)
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name=f"Unload {NAME}")).to_be_focused(timeout=WAIT)
         assert hub.bodies("model.safetensors")[-1].startswith("bytes="), "it went on, not anew"

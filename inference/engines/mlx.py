@@ -131,19 +131,14 @@ class BatchEngine:
         if not self._active:
             return results
         try:
-            responses = self._advance()
-        except Exception as error:
-            logger.exception("the batch failed")
-            return results + self._fail_all(error)
-        for response in responses:
-            sequence = self._active.get(response.uid)
-            if sequence is not None:
-                results += self._respond(sequence, response)
-        try:
+            for response in self._advance():
+                sequence = self._active.get(response.uid)
+                if sequence is not None:
+                    results += self._respond(sequence, response)
             self._jump()
         except Exception as error:
             logger.exception("the batch failed")
-            return results + self._fail_all(error)
+            results += self._fail_all(error)
         return results
 
     def _admit(self) -> list[Result]:

@@ -10,15 +10,17 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
-from tests.server import ROOT, CortexServer
+from tests.server import ROOT, CortexServer, ServerFactory
 
 MODEL = "scripted-remote"
 GATE_AT = 20  # pieces of a text that come even when the gate is closed
@@ -168,3 +170,16 @@ def remote_model() -> Iterator[RemoteModel]:
         yield remote
     finally:
         remote.close()
+
+
+@contextmanager
+def scripted_site() -> Iterator[tuple[CortexServer, RemoteModel]]:
+    """A running product whose default model is scripted (a server on loopback)."""
+    with tempfile.TemporaryDirectory() as folder, remote_model() as remote:
+        factory = ServerFactory(Path(folder))
+        server = factory.make()
+        remote.register(server)
+        try:
+            yield server.start(), remote
+        finally:
+            factory.close()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.screenshots import DESKTOP, PHONE, chromium, scripted_site, shoot
-from tests.remote_model import RemoteModel, step
+from tests.e2e.screenshots import DESKTOP, PHONE, chromium, shoot
+from tests.remote_model import RemoteModel, scripted_site, step
 from tests.server import CortexServer
 
 GOAL = "How many days lie between 1 March 2024 and 31 October 2026, and is that number prime?"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
+from tests.remote_model import RemoteModel, scripted_site
 from tests.server import CortexServer, ServerFactory
 
 ANSWER = 240_000  # ms: a small machine under load writes a few words a second
@@ -27,6 +28,18 @@ def chat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CortexServ
     factory = ServerFactory(tmp_path_factory.mktemp("chat"))
     yield factory.start(env=GREEDY)
     factory.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[tuple[CortexServer, RemoteModel]]:
+    """A server whose default model is scripted, and the script."""
+    with scripted_site() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(site: tuple[CortexServer, RemoteModel]) -> CortexServer:
+    return site[0]
 
 
 class Watch:

@@ -16,8 +16,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.remote_model import RemoteModel, remote_model
-from tests.server import ROOT, CortexServer, ServerFactory
+from tests.server import ROOT, ServerFactory
 
 FOLDER = ROOT / "docs" / "screenshots"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "device_scale_factor": 1.5}
@@ -120,19 +119,6 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
-
-
-@contextlib.contextmanager
-def scripted_site() -> Iterator[tuple[CortexServer, RemoteModel]]:
-    """A running product whose default model is scripted (a server on loopback)."""
-    with tempfile.TemporaryDirectory() as folder, remote_model() as remote:
-        factory = ServerFactory(Path(folder))
-        server = factory.make()
-        remote.register(server)
-        try:
-            yield server.start(), remote
-        finally:
-            factory.close()
 
 
 def main() -> None:

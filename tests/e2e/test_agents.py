@@ -6,14 +6,13 @@ The model is scripted: an OpenAI-compatible server on loopback. All else is the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Watch, send
-from tests.remote_model import RemoteModel, remote_model, step
-from tests.server import CortexServer, ServerFactory
+from tests.remote_model import RemoteModel, step
+from tests.server import CortexServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -27,19 +26,10 @@ LONG = " ".join(f"word{n}" for n in range(60))
 
 
 @pytest.fixture(scope="module")
-def remote() -> Iterator[RemoteModel]:
-    with remote_model() as made:
-        made.delay = 0.03
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(remote: RemoteModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CortexServer]:
-    factory = ServerFactory(tmp_path_factory.mktemp("agents"))
-    made = factory.make()
-    remote.register(made)
-    yield made.start()
-    factory.close()
+def remote(site: tuple[CortexServer, RemoteModel]) -> RemoteModel:
+    _, made = site
+    made.delay = 0.03
+    return made
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@ The model is scripted: an OpenAI-compatible server on loopback. All else is the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import Watch, new_chat, permit, send, written
-from tests.remote_model import Call, RemoteModel, remote_model
-from tests.server import CortexServer, ServerFactory
+from tests.remote_model import Call, RemoteModel
+from tests.server import CortexServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 
@@ -23,19 +22,10 @@ QUESTION = "What is 2**10?"
 
 
 @pytest.fixture(scope="module")
-def remote() -> Iterator[RemoteModel]:
-    with remote_model() as made:
-        made.scripts["Hello"] = ["Hello."]
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(remote: RemoteModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CortexServer]:
-    factory = ServerFactory(tmp_path_factory.mktemp("tools"))
-    made = factory.make()
-    remote.register(made)
-    yield made.start()
-    factory.close()
+def remote(site: tuple[CortexServer, RemoteModel]) -> RemoteModel:
+    _, made = site
+    made.scripts["Hello"] = ["Hello."]
+    return made
 
 
 @pytest.fixture

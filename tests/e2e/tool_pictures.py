@@ -8,8 +8,8 @@ from __future__ import annotations
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import permit, send, written
-from tests.e2e.screenshots import DESKTOP, PHONE, chromium, scripted_site, shoot
-from tests.remote_model import Call, RemoteModel
+from tests.e2e.screenshots import DESKTOP, PHONE, chromium, shoot
+from tests.remote_model import Call, RemoteModel, scripted_site
 from tests.server import CortexServer
 
 GREETING = "Good morning! I have a few numbers to check."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from agents.parser import FINISH_SPEC
 from inference.constraint_narrow import schema_prepare
 from inference.types import JSON, Constraint, ToolSpec
 
@@ -33,18 +32,22 @@ QUOTE: /\\"/
 """.strip()
 
 
-def step_constraint(tools: Sequence[ToolSpec]) -> Constraint:
-    """The grammar of one step: a thought, then one of the tools with input valid for its schema."""
-    specs = (*tools, FINISH_SPEC)
+def step_constraint(actions: Sequence[ToolSpec], tokens: int) -> Constraint:
+    """The grammar of one step: a thought, then one of the actions with input valid for its schema.
+
+    The thought takes half of the step's `tokens` at most, so that there is always a call: a step
+    may be cut off inside its input only. A character may be cut where the thought is.
+    """
     rules = [
-        'start: "Thought: " THOUGHT "\\nAction: " call',
+        'start: "Thought: " thought "\\nAction: " call',
+        f"thought[max_tokens={max(tokens // 2, 1)}]: THOUGHT",
         f"THOUGHT: /[^\\n]{{1,{THOUGHT_CHARACTERS}}}/",
-        "call: " + " | ".join(f"call_{index}" for index in range(len(specs))),
+        "call: " + " | ".join(f"call_{index}" for index in range(len(actions))),
     ]
-    for index, spec in enumerate(specs):
+    for index, spec in enumerate(actions):
         head = json.dumps(f"{spec.name}\nAction Input: ", ensure_ascii=False)
         rules.append(f"call_{index}: {head} {_input_rule(spec.parameters)}")
-    if any(_program_parameter(spec.parameters) for spec in specs):
+    if any(_program_parameter(spec.parameters) for spec in actions):
         rules.append(PYTHON)
     return Constraint("lark", "\n".join(rules))
 

@@ -16,4 +16,10 @@ def observe(result: ToolResult) -> str:
 
 def observation_message(observation: str | None) -> Message:
     """The turn that follows a step."""
-    return Message("user", prompt("observation", observation=observation or "(none)"))
+    name = "observation_error" if is_error(observation) else "observation"
+    return Message("user", prompt(name, observation=observation or "(none)"))
+
+
+def is_error(observation: str | None) -> bool:
+    """Whether it says that a call failed, or could not be read."""
+    return (observation or "").startswith("Error: ")

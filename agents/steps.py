@@ -44,7 +44,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One step as it is logged; `text` is what the model wrote, exactly."""
+    """One step as it is logged; `text` is what the model wrote, exactly, and what closes it where
+    it was cut off."""
 
     step_number: int
     status: str = THINKING

@@ -15,8 +15,8 @@ from agents.control import closing
 from agents.grammar import step_constraint
 from agents.loops import Generate, Loop, LoopEvent
 from agents.models import Event
-from agents.observations import observe
-from agents.parser import FINISH, ParsedStep, StepUnreadable, step_close, step_parse
+from agents.observations import is_error, observe
+from agents.parser import FINISH, FINISH_SPEC, ParsedStep, StepUnreadable, step_close, step_parse
 from agents.prompting import prompt
 from agents.steps import (
     ACTING,
@@ -28,7 +28,7 @@ from agents.steps import (
     same_calls,
     transcript,
 )
-from inference.types import AGENT, JSON, GenerationRequest, Message, ToolSpec, Usage
+from inference.types import AGENT, JSON, Constraint, GenerationRequest, Message, ToolSpec, Usage
 from tooling.base import ToolResult
 from tooling.services import CUT_OFF
 
@@ -37,6 +37,7 @@ Execute = Callable[[str, JSON, int], ToolResult]
 Clock = Callable[[], float]
 
 SAME_CALL_LIMIT = 3  # the same call in a row: the second is pointed out, the third concludes
+FAILED_ONCE = ([True], [False, True])  # the last two steps, whether they ended in an error
 UNREADABLE_LIMIT = 3  # steps in a row that no repair made readable
 
 
@@ -115,6 +116,7 @@ class StepWriter:
         self.generate = generate
         self.tools = () if limit else task.tools
         self.repeated = steps[-1].action if steps and same_calls(steps[:-1], steps[-1]) else ""
+        self.failed_once = [is_error(step.observation) for step in steps[-2:]] in FAILED_ONCE
         self.limit = limit
         self.is_late: Callable[[], bool] = lambda: False
         self.cut: Limit | None = None  # why the model could not write to the end
@@ -167,11 +169,12 @@ class StepWriter:
         except StepUnreadable as error:
             self._give_up(str(error))
             return
+        self.step = replace(self.step, text=text)
         if self.step.action == FINISH:
             self.limit = self.limit or cut
         else:
             observation = prompt("cut", reason=cut.sentence)
-            self.step = replace(self.step, text=text, status=OBSERVING, observation=observation)
+            self.step = replace(self.step, status=OBSERVING, observation=observation)
 
     def _request(self) -> GenerationRequest:
         return GenerationRequest(
@@ -179,16 +182,21 @@ class StepWriter:
             model=self.task.model,
             sampling=self.task.sampling,
             max_tokens=self.task.step_tokens,
-            constraint=step_constraint(self._offered()) if self.task.grammar else None,
+            constraint=self._constraint() if self.task.grammar else None,
             stop=() if self.task.grammar else ("Observation:",),
             priority=AGENT,
             owner=self.task.owner,
         )
 
-    def _offered(self) -> Sequence[ToolSpec]:
+    def _constraint(self) -> Constraint:
+        return step_constraint(self._actions(), self.task.step_tokens)
+
+    def _actions(self) -> Sequence[ToolSpec]:
         """A tool that was just called twice with the same input is left out for a step: a model
-        that is stuck has to do something else, or finish."""
-        return [spec for spec in self.tools if spec.name != self.repeated]
+        that is stuck has to do something else, or finish. To finish is left out once after a
+        failed call: small models take its error for an answer."""
+        tools = [spec for spec in self.tools if spec.name != self.repeated]
+        return tools if tools and self.failed_once else [*tools, FINISH_SPEC]
 
     def _repair(self, problem: str) -> Iterator[LoopEvent]:
         """Ask once more, saying what was wrong; then give up on this step."""

@@ -6,6 +6,7 @@ import pytest
 from llguidance import LLMatcher, LLTokenizer
 
 from agents.grammar import step_constraint
+from agents.parser import FINISH_SPEC
 from inference.types import ToolSpec
 
 PYTHON = {"type": "string", "minLength": 1, "contentMediaType": "text/x-python"}
@@ -24,7 +25,7 @@ TOOLS = (
 
 
 def is_taken(text, tools=TOOLS):
-    matcher = LLMatcher(LLTokenizer("byte"), step_constraint(tools).value)
+    matcher = LLMatcher(LLTokenizer("byte"), step_constraint((*tools, FINISH_SPEC), 1000).value)
     assert not matcher.is_error(), matcher.get_error()
     data = list(text.encode())
     return matcher.try_consume_tokens(data) == len(data) and matcher.is_accepting()
@@ -65,6 +66,14 @@ def test_steps_are_taken(text):
 )
 def test_anything_else_is_refused(text):
     assert not is_taken(text)
+
+
+def test_a_thought_ends_in_time_for_the_call():
+    tokenizer = LLTokenizer("byte")
+    matcher = LLMatcher(tokenizer, step_constraint(TOOLS, 40).value)
+    assert matcher.consume_tokens(list(b"Thought: "))
+    assert matcher.consume_tokens(list(b"x" * 20))
+    assert bytes(matcher.compute_ff_tokens()) == b"\nAction: "
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.model, pytest.mark.django_db(transaction=True), pytest
 GOALS = int(os.environ.get("CORTEX_TEST_GOALS", "6"))
 SEED = 20
 MODEL = "smollm2-135m-instruct"
+TOKENS = 160  # a step; longer ones are cut off, and closed
 SLOW = "code_generator"  # it asks the model again, for much more than this is about
 
 
@@ -51,7 +52,9 @@ def test_every_step_parses_and_names_an_enabled_tool_with_valid_arguments(model,
     def work(number_and_goal):
         number, goal = number_and_goal
         sampling = Sampling(temperature=1.0, top_p=1.0, seed=number)
-        task = Task(goal, tools, model=model, max_iterations=2, step_tokens=160, sampling=sampling)
+        task = Task(
+            goal, tools, model=model, max_iterations=2, step_tokens=TOKENS, sampling=sampling
+        )
         steps = {}
         try:
             for event in react_loop(task, generate=services.generate, execute=execute):
@@ -66,7 +69,7 @@ def test_every_step_parses_and_names_an_enabled_tool_with_valid_arguments(model,
     with ThreadPoolExecutor(16) as pool:
         results += pool.map(work, goals[1:])
 
-    actions = Counter()
+    actions, cut = Counter(), 0
     for last, steps in results:
         assert last.kind == "done"
         for step in steps:
@@ -80,6 +83,7 @@ def test_every_step_parses_and_names_an_enabled_tool_with_valid_arguments(model,
             )
             assert not problems, (step, problems)
             actions[step["action"]] += 1
+            cut += step["usage"]["completion_tokens"] >= TOKENS
         assert steps[-1]["action"] == "finish"
-    print(f"{len(results)} goals, {sum(actions.values())} steps: {dict(actions)}")
+    print(f"{len(results)} goals, {sum(actions.values())} steps: {dict(actions)}, {cut} cut off")
     assert len(results) == GOALS

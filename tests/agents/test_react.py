@@ -142,6 +142,36 @@ def test_a_tool_error_is_an_observation():
     assert finish_reason(events) == "stop"
 
 
+def test_a_model_is_told_that_an_error_is_no_answer():
+    failed = ToolResult(False, error="division by zero")
+    _, model, _ = run(calculate(), calculate("2"), finish(), results=[failed])
+    turns = [request.messages[-1].content for request in model.requests]
+    assert "Error: division by zero\n\nThis is an error and not yet an answer." in turns[1]
+    assert turns[2].endswith("If this answers the goal, use finish.")
+
+
+@pytest.mark.parametrize(
+    ("succeeds", "may_finish"),
+    [
+        ([False, True], [True, False, True]),
+        ([True, False, True], [True, True, False, True]),
+        ([False, False, False], [True, False, True, True]),
+    ],
+)
+def test_a_run_may_not_finish_right_after_a_first_error(succeeds, may_finish):
+    results = [ToolResult(yes, "1", error="" if yes else "no") for yes in succeeds]
+    calls = [calculate(f"{n}") for n in range(len(results))]
+    _, model, _ = run(*calls, finish(), results=results)
+    grammars = [request.constraint.value for request in model.requests]
+    assert ["finish\\n" in grammar for grammar in grammars] == may_finish
+
+
+def test_the_last_step_may_finish_after_an_error():
+    failed = ToolResult(False, error="no")
+    events, *_ = run(calculate(), finish(), results=[failed], max_iterations=1)
+    assert finish_reason(events) == "max_iterations"
+
+
 def test_the_same_call_twice_is_pointed_out_and_not_made_again():
     events, _, tools = run(calculate(), calculate(), finish())
     assert len(tools.calls) == 1

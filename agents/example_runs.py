@@ -2,7 +2,8 @@
 
 agents/prompts/example_runs.txt holds many, each a goal, its steps, and what the tool gave. Models
 follow turns more closely than a description of them, small ones above all, and most closely those
-that resemble what they are asked. So the runs whose goals are most like the goal are shown.
+that resemble what they are asked. So the runs whose goals are most like the goal are shown. There
+are several of each kind: from one alone a small model does not see what has to be changed.
 """
 
 from __future__ import annotations

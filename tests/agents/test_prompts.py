@@ -40,7 +40,7 @@ def test_example_runs_are_steps_that_the_grammar_takes():
     assert step_constraint(TOOLS, 1000).kind == "lark"
     for run in example_runs():
         thoughts = [turn for turn in TURN.split(run.text) if turn.startswith("Thought:")]
-        assert len(thoughts) == 2
+        assert len(thoughts) >= 2
         for text in thoughts:
             assert is_taken(text, TOOLS)
             assert step_parse(text, TOOLS).notes == ()
@@ -49,11 +49,12 @@ def test_example_runs_are_steps_that_the_grammar_takes():
 @pytest.mark.django_db
 @pytest.mark.parametrize("run", example_runs(), ids=lambda run: run.goal)
 def test_example_runs_show_what_the_tools_really_give(run, owner):
-    _, call, seen, _ = TURN.split(run.text)
-    step = step_parse(call, TOOLS)
-    result = tool_execute(name=step.action, arguments=step.action_input, caller=owner)
-    assert result.success
-    assert seen == f"Observation: {str(result.result).strip()}"
+    _, *turns, _ = TURN.split(run.text)
+    for call, seen in zip(turns[::2], turns[1::2], strict=True):
+        step = step_parse(call, TOOLS)
+        result = tool_execute(name=step.action, arguments=step.action_input, caller=owner)
+        assert result.success
+        assert seen == f"Observation: {str(result.result).strip()}"
 
 
 @pytest.mark.parametrize(
@@ -62,12 +63,15 @@ def test_example_runs_show_what_the_tools_really_give(run, owner):
         ("What is 5 to the power of 6?", "What is 3 to the power of 4?"),
         ("Which date is 3 days after 2020-02-27?", "Which date is 30 days after 2022-05-10?"),
         ("Write the name 'Ada' backwards", "Write the word 'umbrella' backwards"),
+        ("Multiply 3 by 5, then add 4", "Multiply 14 by 6, then add 30 to the result"),
     ],
 )
 def test_the_run_most_like_the_goal_comes_last(goal, like):
     shown = example_messages(goal, TOOLS)
-    assert [m.role for m in shown] == ["user", "assistant", "user", "assistant"] * SHOWN
-    assert [m.content for m in shown if m.content.startswith("Goal: ")][-1] == f"Goal: {like}"
+    assert [m.role for m in shown] == ["user", "assistant"] * (len(shown) // 2)
+    goals = [m.content for m in shown if m.content.startswith("Goal: ")]
+    assert len(goals) == SHOWN
+    assert goals[-1] == f"Goal: {like}"
 
 
 def test_example_runs_use_enabled_tools_only():

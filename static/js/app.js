@@ -3,7 +3,9 @@
 export function toast(text) {
   const box = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
   box.textContent = text;
-  document.getElementById("toasts").append(box);
+  const toasts = document.getElementById("toasts");
+  for (const shown of [...toasts.children]) if (shown.textContent === text) shown.remove(); // said again
+  toasts.append(box);
 }
 
 const keep = 8000; // ms that a toast stays

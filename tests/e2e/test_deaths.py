@@ -88,6 +88,9 @@ def test_a_message_that_cannot_be_sent_stays_in_the_box(page: Page, server: Cort
     box.fill("And of Italy?")
     page.keyboard.press("Enter")
     expect(page.get_by_text("cannot be reached")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1000)
+    expect(page.get_by_text("cannot be reached")).to_have_count(1)  # said again, shown once
     expect(box).to_have_value("And of Italy?")
     server.restart()
     page.keyboard.press("Enter")

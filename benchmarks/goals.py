@@ -6,8 +6,8 @@ Each goal is worked on twice: with the step grammar, and with free text that is 
 A goal is reached when the run finishes of itself with the expected answer. Both have the same
 budget, so that a model that rambles does not take the whole day.
 
-The prompts were improved until goals.jsonl got no better. goals_unseen.jsonl was written before
-that and never looked at meanwhile: it tells how far what was learned carries.
+The prompts were improved by what goals.jsonl showed. goals_unseen.jsonl was written before that
+and was not run meanwhile: it tells how far what was learned carries.
 """
 
 from __future__ import annotations
@@ -130,9 +130,13 @@ def main() -> None:
         entries = entries[: arguments.limit or None]
         rows = []
         for name, grammar in (("step grammar", True), ("free text, parsed", False)):
-            results = work_all(entries, partial(work, grammar=grammar, tools=tools), arguments)
+            reach = partial(work, grammar=grammar, tools=tools)
+            results = work_all(entries, reach, arguments.at_once)
             rows.append(_row(name, results))
             print(" | ".join(rows[-1]), flush=True)
+            for result in results if arguments.verbose else ():
+                sign = "+" if result.reached else "-"
+                print(sign, result.goal, "->", repr(result.answer[:80]), flush=True)
         report(
             f"Agent: {title} reached, of {len(entries)}, by the embedded model",
             ["", "reached", "by kind", "finished of itself", "readable steps", "steps a run"],
@@ -143,16 +147,11 @@ def main() -> None:
     services.shutdown()
 
 
-def work_all(
-    entries: list[dict], reach: Callable[[dict], Result], arguments: argparse.Namespace
-) -> list[Result]:
-    # The first one alone: it leaves what all share in the prompt cache.
+def work_all(entries: list[dict], reach: Callable[[dict], Result], at_once: int) -> list[Result]:
+    """The first goal alone: it leaves what all share in the prompt cache."""
     results = [reach(entries[0])]
-    with ThreadPoolExecutor(arguments.at_once) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         results += pool.map(reach, entries[1:])
-    for result in results if arguments.verbose else ():
-        sign = "+" if result.reached else "-"
-        print(sign, result.goal, "->", repr(result.answer[:80]), flush=True)
     return results
 
 

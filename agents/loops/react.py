@@ -37,7 +37,6 @@ Execute = Callable[[str, JSON, int], ToolResult]
 Clock = Callable[[], float]
 
 SAME_CALL_LIMIT = 3  # the same call in a row: the second is pointed out, the third concludes
-FAILED_ONCE = ([True], [False, True])  # the last two steps, whether they ended in an error
 UNREADABLE_LIMIT = 3  # steps in a row that no repair made readable
 
 
@@ -116,7 +115,8 @@ class StepWriter:
         self.generate = generate
         self.tools = () if limit else task.tools
         self.repeated = steps[-1].action if steps and same_calls(steps[:-1], steps[-1]) else ""
-        self.failed_once = [is_error(step.observation) for step in steps[-2:]] in FAILED_ONCE
+        failed = [is_error(step.observation) for step in steps[-2:]]
+        self.failed_once = failed in ([True], [False, True])  # the last step, not the one before
         self.limit = limit
         self.is_late: Callable[[], bool] = lambda: False
         self.cut: Limit | None = None  # why the model could not write to the end

@@ -11,10 +11,12 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from agents import events, services
-from agents.coalescing import merged
-from agents.loops import LoopEvent
+from agents import services
+from agents.log import events
+from agents.log.coalescing import merged
+from agents.loops.contract import LoopEvent
 from agents.models import Run, Step
+from agents.react.steps import step_of
 
 
 class StepInline(admin.TabularInline):  # type: ignore[type-arg]  # subscripting fails at run time
@@ -22,7 +24,7 @@ class StepInline(admin.TabularInline):  # type: ignore[type-arg]  # subscripting
 
     model = Step
     fields = ["step_number", "status", "thought", "action", "shown_input", "observation", "usage"]
-    readonly_fields = ["shown_input"]
+    readonly_fields = ["shown_input", "observation"]
     extra = 0
 
     def has_add_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
@@ -37,6 +39,10 @@ class StepInline(admin.TabularInline):  # type: ignore[type-arg]  # subscripting
     @admin.display(description="Action input")
     def shown_input(self, step: Step) -> str:
         return json.dumps(step.action_input, ensure_ascii=False)
+
+    @admin.display
+    def observation(self, step: Step) -> str | None:
+        return step_of(step).observation
 
 
 @admin.register(Run)

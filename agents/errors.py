@@ -1,13 +1,14 @@
-"""What can go wrong with a run; told to clients like every InferenceError."""
+"""What can go wrong with a run; told to clients like every CortexError."""
 
-from inference.errors import InferenceError
+from common.errors import CortexError
 
 
-class RunConflict(InferenceError):
+class RunConflict(CortexError):
     """The run is not in a state that allows this."""
 
     status = 409
     code = "run_conflict"
+    example = "The tool call a1 does not wait for a decision."
 
 
 class RunEnded(RunConflict):
@@ -16,35 +17,36 @@ class RunEnded(RunConflict):
     code = "run_ended"
 
 
-class ToolCallNotFound(InferenceError):
+class ToolCallNotFound(CortexError):
     """The run has no such tool call."""
 
     status = 404
     code = "tool_call_not_found"
 
 
-class RunNotFound(InferenceError):
+class RunNotFound(CortexError):
     """There is no such run, or it is somebody else's."""
 
     status = 404
     code = "not_found"
+    example = "There is no run 0b1f6c1e-64a4-4a0c-9a55-0d8f4a3c7f11."
 
 
-class ReaderTooSlow(InferenceError):
+class ReaderTooSlow(CortexError):
     """A WebSocket client took nothing for too long."""
 
     status = 408
     code = "reader_too_slow"
 
 
-class AgentsDisabled(InferenceError):
-    """ENABLE_AGENTS is False."""
+class AgentsDisabled(CortexError):
+    """Agents are turned off: ENABLE_AGENTS is False."""
 
     status = 409
     code = "agents_disabled"
 
 
-class StepNotFound(InferenceError):
+class StepNotFound(CortexError):
     """The run has no such step."""
 
     status = 404

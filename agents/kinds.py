@@ -2,7 +2,7 @@
 
 `loop` is the dotted path of `(run: Run) -> agents.loops.Loop`, run on a runner thread;
 `renderer` is the dotted path of a class `(run: Run)` that turns events into HTML for the pages
-(see `agents.consumers.Renderer`). `background` runs are the product's own work: they are listed
+(see `agents.web.consumers.Renderer`). `background` runs are the product's own work: they are listed
 only for those who ask for their kind.
 """
 
@@ -19,5 +19,7 @@ class RunKind:
 
 
 KINDS: dict[str, RunKind] = {
-    "react": RunKind(loop="agents.goals.react_run", renderer="agents.traces.TraceRenderer"),
+    "react": RunKind(
+        loop="agents.react.goals.react_run", renderer="agents.web.pages.traces.TraceRenderer"
+    ),
 }

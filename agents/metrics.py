@@ -1,10 +1,10 @@
-"""What /metrics tells of runs; see `inference.metrics`."""
+"""What /metrics tells of runs; see `common.metrics`."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter
 
-from inference.metrics import METRICS
+from common.metrics import METRICS
 
 RUNS = Counter(
     "cortex_runs",

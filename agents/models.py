@@ -7,6 +7,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from agents.loops.contract import EventKind
+
 HIGHEST_SEQ = 999_999_999  # of an event: far beyond any log, and within any database's integers
 
 
@@ -72,26 +74,12 @@ class Run(models.Model):
 class Event(models.Model):
     """One numbered entry of a run's log; `seq` counts from 1 without a gap."""
 
-    class Kind(models.TextChoices):
-        STATE = "state"  # data: {"state"}
-        MODEL = "model"  # data: {"id"}; the model that answers, perhaps not the one asked for
-        TEXT = "text"  # data: {"text"}
-        THINKING = "thinking"  # data: {"text"}
-        TOOL_CALL = "tool_call"  # data: {"id", "name", "arguments": JSON text, "state"}
-        TOOL_DECISION = "tool_decision"  # data: {"id", "decision", "arguments": JSON text or None}
-        TOOL_RESULT = (
-            "tool_result"  # data: {"id", "success", "result", "error", "untrusted", "seconds"}
-        )
-        STEP = "step"  # data: agents.steps.StepRecord, again for each change of its status
-        PLAN = "plan"  # data: {"text"}; what an agent means to do
-        STEP_TEXT = "step_text"  # data: {"step", "text"}; a step while it is being written
-        USAGE = "usage"  # data: inference.types.Usage
-        ERROR = "error"  # data: {"code", "message", "details", "id"?}
-        DONE = "done"  # data: {"state", "finish_reason"}; always the last
-
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
     seq = models.PositiveIntegerField()
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(
+        max_length=20,
+        choices=[(kind.value, kind.name.replace("_", " ").title()) for kind in EventKind],
+    )
     data = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -108,8 +96,8 @@ class Event(models.Model):
 class Step(models.Model):
     """One step of an agent run: the newest "step" event of its number, as a row.
 
-    Written by `agents.events.store` alone, in the transaction that stores the event. The fields are
-    those of `agents.steps.StepRecord`.
+    Written by `agents.log.events.store` alone, in the transaction that stores the event. The fields
+    are those of `agents.react.steps.StepRecord`.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
@@ -118,10 +106,11 @@ class Step(models.Model):
     thought = models.TextField(blank=True)
     action = models.CharField(max_length=64, blank=True)
     action_input = models.JSONField(null=True, blank=True)
-    observation = models.TextField(null=True, blank=True)  # noqa: DJ001  None: there was none
+    observed = models.JSONField(null=True, blank=True)  # agents.react.observations.Observation
     text = models.TextField(blank=True)
     usage = models.JSONField(default=dict, blank=True)
     tool_seconds = models.FloatField(default=0.0)
+    prompt = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -11,17 +11,20 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from agents import events, outcomes, runner
 from agents.errors import RunConflict, RunNotFound, ToolCallNotFound
 from agents.kinds import KINDS
-from agents.loops import LoopEvent
-from agents.models import Event, Run
+from agents.log import events
+from agents.loops.contract import EventKind, LoopEvent
+from agents.models import Run
+from agents.work import outcomes, runner
+from common.errors import InvalidRequest
+from common.text import storable
+from common.types import JSON
 from inference import services as inference
-from inference.engines.base import Place
-from inference.errors import InvalidRequest, QueueFull
-from inference.types import JSON
+from inference.engines.base import QueuePosition
+from inference.errors import QueueFull
 
-Word = Literal["allow", "deny"]
+DecisionWord = Literal["allow", "deny"]
 
 
 def run_start(
@@ -47,7 +50,7 @@ def run_start(
             )
         run = Run(owner=owner, kind=kind, model=model, params=params, parent=parent, last_seq=1)
         run.save(force_insert=True)
-        events.store(run.id, [LoopEvent(Event.Kind.STATE, {"state": run.state})], last=1)
+        events.store(run.id, [LoopEvent(EventKind.STATE, {"state": run.state})], last=1)
         transaction.on_commit(runner.dispatch)
     return run
 
@@ -63,8 +66,8 @@ def run_get(*, run_id: UUID, user: User | AnonymousUser) -> Run:
 def run_list(
     *, user: User | AnonymousUser, state: str | None = None, kind: str | None = None
 ) -> QuerySet[Run]:
-    """The user's own runs, perhaps those of a state or kind only. Work in the background is among
-    them if its kind is asked for."""
+    """Give the user's own runs, perhaps those of a state or kind only. Work in the background is
+    among them if its kind is asked for."""
     runs = Run.objects.filter(owner_id=user.pk)
     runs = runs if state is None else runs.filter(state=state)
     if kind is not None:
@@ -82,7 +85,7 @@ def run_cancel(*, run: Run) -> Run:
     return Run.objects.get(id=run.id)
 
 
-def queue_place(*, run: Run) -> Place | None:
+def queue_place(*, run: Run) -> QueuePosition | None:
     """Where the run waits: among the runs that have not started, behind all that waits for its
     model; or, once it works in this process, in its model's queue. None when it does not wait."""
     if run.state != Run.State.QUEUED:
@@ -92,7 +95,7 @@ def queue_place(*, run: Run) -> Place | None:
 
 
 def tool_call_decide(
-    *, run: Run, call_id: str, decision: Word, arguments: JSON | None = None
+    *, run: Run, call_id: str, decision: DecisionWord, arguments: JSON | None = None
 ) -> Run:
     """Let the tool call that the run waits for go ahead, perhaps with other arguments, or not.
 
@@ -100,13 +103,13 @@ def tool_call_decide(
     does not wait (any more).
     """
     text = json.dumps(arguments, ensure_ascii=False) if arguments is not None else None
-    data: JSON = events.storable({"id": call_id, "decision": decision, "arguments": text})
+    data: JSON = storable({"id": call_id, "decision": decision, "arguments": text})
     with transaction.atomic():
         locked = Run.objects.select_for_update().get(id=run.id)
-        if data not in _logged(locked, Event.Kind.TOOL_DECISION):
+        if data not in _logged(locked, EventKind.TOOL_DECISION):
             _require_pending(locked, data["id"])
-            state = LoopEvent(Event.Kind.STATE, {"state": Run.State.RUNNING.value})
-            word = LoopEvent(Event.Kind.TOOL_DECISION, data)
+            state = LoopEvent(EventKind.STATE, {"state": Run.State.RUNNING.value})
+            word = LoopEvent(EventKind.TOOL_DECISION, data)
             events.append(run.id, [word, state], state=Run.State.RUNNING)
             transaction.on_commit(lambda: runner.nudge(run.id))
     return Run.objects.get(id=run.id)
@@ -117,7 +120,7 @@ def _logged(run: Run, kind: str) -> list[JSON]:
 
 
 def _require_pending(run: Run, call_id: str) -> None:
-    ids = [call["id"] for call in _logged(run, Event.Kind.TOOL_CALL)]
+    ids = [call["id"] for call in _logged(run, EventKind.TOOL_CALL)]
     if call_id not in ids:
         raise ToolCallNotFound(f"This run has no tool call {call_id}.")
     if run.state != Run.State.WAITING or ids[-1] != call_id:

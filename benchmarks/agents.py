@@ -43,9 +43,9 @@ STEP_TOKENS = 256  # the plain loop's limit for a step; Cortex's is higher
 
 def plain_run(goal: str, cortex_url: str, peer_url: str) -> int:
     """One run of the plain loop; gives its number of steps."""
-    from agents.observations import observe
-    from agents.parser import FINISH, StepUnreadable, step_parse
-    from agents.steps import StepRecord, Task, transcript
+    from agents.react.observations import Observation, observe
+    from agents.react.parser import FINISH, StepUnreadable, step_parse
+    from agents.react.steps import StepRecord, Task, transcript
     from tooling.base import ToolResult
     from tooling.services import tool_specs
 
@@ -65,16 +65,16 @@ def plain_run(goal: str, cortex_url: str, peer_url: str) -> int:
         try:
             parsed = step_parse(text, task.tools)
         except StepUnreadable as error:
-            observation = f"Error: {error}"
+            observed = Observation(f"Error: {error}", success=False)
         else:
             if parsed.action == FINISH:
                 return number
             call = {"tool_name": parsed.action, "parameters": parsed.action_input}
             result = post_json(f"{cortex_url}/api/tools/execute", call)
-            observation = observe(
+            observed = observe(
                 ToolResult(result["success"], result["result"], error=result["error"] or "")
             )
-        steps.append(StepRecord(step_number=number, text=text, observation=observation))
+        steps.append(StepRecord(step_number=number, text=text, observed=observed))
     return LIMIT + 1
 
 

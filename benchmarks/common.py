@@ -1,6 +1,6 @@
 """What the benchmarks share: servers to measure, rounds that take turns, tables of ratios.
 
-Both sides of a comparison run in the same call and take turns (A B A B ...), since an absolute time
+Both sides of a comparison run in the same call and take turns (A B B A ...), since an absolute time
 on a shared machine says little; what is quoted is the median of the rounds' ratios with the lowest
 and the highest. The first round warms up and is not counted.
 """
@@ -33,7 +33,7 @@ EMBEDDED = "smollm2-135m-instruct"
 MODEL_FOLDER = (
     Path(os.environ.get("MODEL_CACHE_DIR", "~/.cache/mlx-models")).expanduser() / EMBEDDED
 )
-PACKAGES = ("mlx", "mlx-lm", "llguidance", "django", "daphne")
+PACKAGES = ("mlx", "mlx-lm", "xllamacpp", "llguidance", "django", "daphne")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,14 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str, seconds: float
 
 
 @contextlib.contextmanager
-def cortex(env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Cortex with the embedded model, on data of its own unless `env` names a DATA_DIR."""
+def cortex(env: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[str]:
+    """Cortex with the embedded model, on data of its own unless `env` names a DATA_DIR; from
+    another checkout, if `folder` is one."""
     port = free_port()
     with tempfile.TemporaryDirectory() as data:
         settings = {"DATA_DIR": data, "LOG_LEVEL": "WARNING", **(env or {})}
-        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+        manage = str(folder / "manage.py")
+        command = [sys.executable, manage, "serve", "--port", str(port)]
         with server(command, port, "/api/health", settings) as url:
             yield url
 
@@ -111,7 +113,7 @@ def cortex(env: Mapping[str, str] | None = None) -> Iterator[str]:
 def mlx_lm_server(folder: Path, *, stock: bool = False) -> Iterator[str]:
     """mlx_lm.server: on Cortex's BLAS and number format, or as it is installed."""
     port = free_port()
-    module = "mlx_lm.server" if stock else "tests.inference.reference_server"
+    module = "mlx_lm.server" if stock else "tests.inference.engines.reference_server"
     command = [sys.executable, "-m", module, "--model", str(folder), "--port", str(port)]
     with server(command, port, "/v1/models", {"HF_HUB_OFFLINE": "1"}) as url:
         yield url
@@ -181,11 +183,12 @@ def aggregate_rate(work: Callable[[], list[Answer]]) -> float:
 
 
 def take_turns(rounds: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Each side once a round, after a round that is not counted."""
+    """Each side once a round, after a round that is not counted. The order turns with each round:
+    what runs second finds the machine otherwise than what runs first."""
     values: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 1):
-        for name, measure in sides.items():
-            value = measure()
+        for name in sides if number % 2 else reversed(sides):
+            value = sides[name]()
             if number:
                 values[name].append(value)
     return values

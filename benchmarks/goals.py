@@ -61,8 +61,8 @@ def is_reached(answer: str, expected: list[str]) -> bool:
 
 def work(entry: dict, *, grammar: bool, tools: Sequence[str]) -> Result:
     """One goal through the product's own loop and tools."""
-    from agents.loops.react import react_loop
-    from agents.steps import FAILED, Task
+    from agents.react.loop import react_loop
+    from agents.react.steps import FAILED, Task
     from cortex_site.access import owner_get
     from inference.services import generate
     from tooling.base import ToolResult

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 from benchmarks.common import (
     EMBEDDED,
     MODEL_FOLDER,
@@ -165,15 +167,12 @@ def first_byte(url: str, rounds: int) -> list[float]:
 
 def resident(pid: int) -> float:
     """Megabytes of a process and its children."""
+    parent = psutil.Process(pid)
     total = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        with contextlib.suppress(OSError):
-            fields = dict(
-                line.split(":", 1) for line in status.read_text().splitlines() if ":" in line
-            )
-            if int(fields["Pid"]) == pid or int(fields["PPid"]) == pid:
-                total += int(fields.get("VmRSS", "0 kB").split()[0])
-    return total / 1024
+    for process in (parent, *parent.children()):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            total += process.memory_info().rss
+    return total / 1024**2
 
 
 def start_and_memory() -> list[list[str]]:
@@ -200,11 +199,10 @@ def start_and_memory() -> list[list[str]]:
 
 
 def _pid_of(port: int) -> int:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = path.read_bytes().split(b"\0")
-            if b"serve" in words and str(port).encode() in words:
-                return int(path.parent.name)
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "serve" in words and str(port) in words:
+            return int(process.pid)
     raise SystemExit("the server's process was not found")
 
 

@@ -43,25 +43,25 @@ def main() -> None:
 
 def starts() -> None:
     """print(1) in the sandbox and in plain interpreters; an expression in a calculator's worker."""
-    from tooling import sandbox
     from tooling.builtin.calculator import CalculatorTool
+    from tooling.sandbox import programs
     from tooling.sandbox.pool import Pool
 
-    cold = Pool(replace(sandbox.TERMS, spare=0))
+    cold = Pool(replace(programs.TERMS, spare=0))
     calculator = CalculatorTool()
     calculator.execute("1+1")
 
     def warm() -> float:
-        sandbox.pool().warm()
+        programs.pool().warm()
         time.sleep(SETTLE)
-        return milliseconds(lambda: sandbox.run("print(1)"))
+        return milliseconds(lambda: programs.run("print(1)"))
 
     values = take_turns(
         ROUNDS,
         {
             "sandbox, warm": warm,
             "sandbox, cold": lambda: milliseconds(
-                lambda: sandbox.run_in(cold, "print(1)", timeout=10)
+                lambda: programs.run_in(cold, "print(1)", timeout=10)
             ),
             "python -c": lambda: milliseconds(lambda: interpreter("-c")),
             "python -I -S -c": lambda: milliseconds(lambda: interpreter("-I", "-S", "-c")),

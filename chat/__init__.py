@@ -1,0 +1,1 @@
+"""Conversations: messages, their pages, and the chat API; in the web process."""

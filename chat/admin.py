@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from chat.models import Conversation, Message
+from chat.services import SAMPLING
 
 if TYPE_CHECKING:
     ConversationAdminBase = admin.ModelAdmin[Conversation]
@@ -25,8 +26,8 @@ class ConversationAdmin(ConversationAdminBase):
     list_select_related = ["owner"]
     search_fields = ["title", "owner__username", "messages__content"]
     fields = [
-        "title", "owner", "model", "system_prompt", "temperature", "top_p", "max_tokens", "seed",
-        "tools", "pinned", "created_at", "updated_at", "deleted_at",
+        "title", "owner", "model", "system_prompt", *SAMPLING, "max_tokens", "tools", "pinned",
+        "created_at", "updated_at", "deleted_at",
     ]  # fmt: skip
     readonly_fields = ["owner", "created_at", "updated_at"]
 
@@ -47,7 +48,7 @@ class MessageAdmin(MessageAdminBase):
 
     @admin.display(description="Message")
     def opening(self, message: Message) -> str:
-        """The first words."""
+        """Give the first words."""
         return message.content[:80] or "(empty)"
 
     def has_add_permission(self, request: HttpRequest) -> bool:

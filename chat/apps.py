@@ -1,4 +1,5 @@
-"""The Django app: replies and titles are kinds of run, and what they wrote is kept at their end."""
+"""The Django app: replies and titles are kinds of run, and what they wrote is kept at their end;
+errors under /v1 have OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -12,10 +13,13 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from agents.kinds import KINDS, RunKind
         from agents.signals import run_finished
+        from chat.api.openai_bodies import error_format
         from chat.receivers import run_keep
+        from common.problems import format_register
 
         KINDS["reply"] = RunKind(
-            loop="chat.replies.reply_run", renderer="chat.rendering.ReplyRenderer"
+            loop="chat.replies.reply_run", renderer="chat.rendering.live.ReplyRenderer"
         )
         KINDS["title"] = RunKind(loop="chat.titles.title_run", renderer="", background=True)
         run_finished.connect(run_keep, dispatch_uid="chat.run_keep")
+        format_register("/v1", error_format)

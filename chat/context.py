@@ -11,13 +11,13 @@ from django.contrib.auth.models import User
 from agents.models import Run
 from agents.services import queue_place
 from chat.models import Conversation, Message
-from chat.presenting import message_views
+from chat.rendering.presenting import message_views
 from chat.search import SHOWN, conversation_groups, conversation_list
 from chat.tree import PAGE, path_read
+from common.errors import CortexError
 from inference import services as inference
-from inference.errors import InferenceError
+from inference.loaded.overview import is_downloaded
 from inference.models import LanguageModel
-from inference.overview import is_downloaded
 
 Context = dict[str, Any]
 
@@ -33,14 +33,14 @@ EXAMPLES = [
 
 
 def home(owner: User, query: str = "") -> Context:
-    """A new chat."""
+    """Show a new chat."""
     return sidebar(owner, query) | models(None) | {"examples": EXAMPLES}
 
 
 def conversation(
     owner: User, shown: Conversation, before: Message | None = None, query: str = ""
 ) -> Context:
-    """A conversation's page; it ends above the message `before`."""
+    """Make a conversation's page; it ends above the message `before`."""
     shared = sidebar(owner, query, str(shown.id)) | models(shown)
     return shared | thread(shown, before) | {"gauge": gauge(shown)}
 
@@ -63,7 +63,7 @@ def uuid_or_none(text: str) -> UUID | None:
 
 
 def thread(shown: Conversation, before: Message | None = None) -> Context:
-    """The newest messages of the path, or those above `before`."""
+    """Show the newest messages of the path, or those above `before`."""
     messages = path_read(before.parent_id if before else shown.leaf_id, PAGE)
     older = messages[0].id if messages and messages[0].parent_id else None
     return {
@@ -114,14 +114,14 @@ def gauge(shown: Conversation) -> Context | None:
 
 
 def footing(shown: Conversation) -> Context:
-    """What changes on the page, beside the answer, when it ends."""
+    """Tell what changes on the page, beside the answer, when it ends."""
     return {"gauge": gauge(shown), **_state_of(shown)}
 
 
 def _state_of(shown: Conversation) -> Context:
     try:
         return model_state(inference.model_resolve(shown.model))
-    except InferenceError:
+    except CortexError:
         return {}
 
 
@@ -133,7 +133,7 @@ def loading(answer: Message) -> Context:
 
 
 def about(seconds: float) -> str:
-    """A length of time for people, no more exact than a guess can be."""
+    """Write a length of time for people, no more exact than a guess can be."""
     if seconds < 10:
         return f"{max(math.ceil(seconds), 1)} s"
     if seconds <= 90:

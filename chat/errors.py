@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from inference.errors import InferenceError
+from common.errors import CortexError
 
 
-class MessageConflict(InferenceError):
+class MessageConflict(CortexError):
     """The message is not in a state in which that can be done to it."""
 
     status = 409

@@ -9,11 +9,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from chat.limits import SETTING_LIMITS
 from chat.models import Conversation, Message
 from chat.parts import Part, parts_decode, parts_encode, parts_text
 from chat.services import LONGEST_MESSAGE, LONGEST_TITLE, SETTINGS, conversation_create
 from chat.tree import conversation_path
-from inference.errors import InvalidRequest
+from common.errors import InvalidRequest
 
 FORMAT, VERSION = "cortex-conversation", 1
 MOST_MESSAGES = 20_000
@@ -22,10 +23,11 @@ TYPES: dict[str, tuple[type, ...]] = {
     "title": (str,),
     "model": (str,),
     "system_prompt": (str,),
-    "temperature": (int, float, type(None)),
-    "top_p": (int, float, type(None)),
-    "max_tokens": (int, type(None)),
-    "seed": (int, type(None)),
+    **{
+        name: (int, type(None)) if limit.is_whole else (int, float, type(None))
+        for name, limit in SETTING_LIMITS.items()
+    },
+    "repetition_guard": (bool, type(None)),
     "tools": (dict,),
 }
 PART_TYPES: dict[str, tuple[type, ...]] = {
@@ -33,16 +35,10 @@ PART_TYPES: dict[str, tuple[type, ...]] = {
     "state": (str,), "success": (bool,), "error": (str,), "untrusted": (bool,),
     "seconds": (int, float), "result": (object,),
 }  # fmt: skip
-RANGES = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "max_tokens": (1, 2**31 - 1),
-    "seed": (0, 2**63 - 1),
-}
 
 
 def export_markdown(conversation: Conversation) -> str:
-    """What the page shows, as a document."""
+    """Tell what the page shows, as a document."""
     turns = [f"# {conversation}\n"]
     for message in conversation_path(conversation):
         name = "You" if message.role == Message.Role.USER else message.model or "Answer"
@@ -77,7 +73,7 @@ def _message_out(message: Message) -> dict[str, Any]:
 
 @transaction.atomic
 def import_json(*, owner: User, data: bytes) -> Conversation:
-    """A new conversation from an export. InvalidRequest names the field that is wrong."""
+    """Make a new conversation from an export. InvalidRequest names the field that is wrong."""
     content = _parse(data)
     conversation = conversation_create(owner=owner, auto_title=False, **_settings(content))
     made: dict[str, Message] = {}
@@ -110,10 +106,10 @@ def _settings(content: dict[str, Any]) -> dict[str, Any]:
         for name, kinds in TYPES.items()
         if name in given
     }
-    for name, (low, high) in RANGES.items():
+    for name, limit in SETTING_LIMITS.items():
         value = settings.get(name)
-        if value is not None and (isinstance(value, bool) or not low <= value <= high):
-            _wrong(f"conversation.{name}", f"It must be from {low} to {high}.")
+        if value is not None and (isinstance(value, bool) or not limit.allows(value)):
+            _wrong(f"conversation.{name}", f"It must be {limit.words}.")
     if not all(word in ("allow", "ask", "deny") for word in settings.get("tools", {}).values()):
         _wrong("conversation.tools", "Each tool is set to allow, ask or deny.")
     settings["title"] = settings.get("title", "")[:LONGEST_TITLE] or "Imported chat"

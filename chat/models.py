@@ -28,8 +28,14 @@ class Conversation(models.Model):
     system_prompt = models.TextField(blank=True)
     temperature = models.FloatField(null=True, blank=True)
     top_p = models.FloatField(null=True, blank=True)
+    top_k = models.PositiveIntegerField(null=True, blank=True)
+    min_p = models.FloatField(null=True, blank=True)
+    repetition_penalty = models.FloatField(null=True, blank=True)
+    presence_penalty = models.FloatField(null=True, blank=True)
+    frequency_penalty = models.FloatField(null=True, blank=True)
     max_tokens = models.PositiveIntegerField(null=True, blank=True)
     seed = models.PositiveBigIntegerField(null=True, blank=True)
+    repetition_guard = models.BooleanField(null=True, blank=True)
     tools = models.JSONField(default=dict, blank=True)  # tool name -> "allow", "ask" or "deny"
     pinned = models.BooleanField(default=False)
     auto_title = models.BooleanField(default=True)  # until a person or the model has named it

@@ -113,7 +113,7 @@ class Reply:
 
 
 def reply_fold(events: Iterable[Logged], before: Iterable[Part] = ()) -> Reply:
-    """The reply that the log tells, going on from the parts that stood `before` the run."""
+    """Give the reply that the log tells, going on from the parts that stood `before` the run."""
     reply = Reply(parts=list(before))
     for event in events:
         reply.add(event)
@@ -121,7 +121,7 @@ def reply_fold(events: Iterable[Logged], before: Iterable[Part] = ()) -> Reply:
 
 
 def parts_text(parts: Iterable[Part], kind: Kind = "text") -> str:
-    """The words of one kind, put together."""
+    """Put the words of one kind together."""
     return "\n\n".join(part.text for part in parts if part.kind == kind).strip("\n")
 
 
@@ -132,5 +132,5 @@ def parts_encode(parts: Iterable[Part]) -> list[dict[str, Any]]:
 
 
 def parts_decode(data: Iterable[dict[str, Any]]) -> list[Part]:
-    """The inverse of `parts_encode`."""
+    """Undo `parts_encode`."""
     return [Part(**part) for part in data]

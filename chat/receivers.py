@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents import events
-from agents.goals import KIND as AGENT
+from agents.log import events
 from agents.models import Run
+from agents.react.goals import KIND as AGENT
 from chat.models import Message
 from chat.parts import parts_decode, reply_fold
 from chat.services import answer_finish

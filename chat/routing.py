@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from chat.consumers import ChatConsumer
+from chat.api.websocket import ChatConsumer
 
 websocket_urlpatterns = [path("api/chat/ws", ChatConsumer.as_asgi())]

@@ -15,25 +15,29 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from agents.forks import run_resume
-from agents.goals import KIND as AGENT
-from agents.goals import Goal, goal_start
 from agents.models import Run
+from agents.react.forks import run_resume
+from agents.react.goals import KIND as AGENT
+from agents.react.goals import Goal, goal_start
 from agents.services import run_cancel, run_start
 from chat.errors import MessageConflict
 from chat.models import Conversation, Message
 from chat.parts import Part, parts_decode, parts_encode, parts_text
 from chat.tree import newest_leaf, path_read
+from common.errors import CortexError, InvalidRequest
+from common.text import clean
+from common.types import JSON
 from inference import services as inference
-from inference.errors import InferenceError, InvalidRequest, QueueFull
+from inference.errors import QueueFull
 from inference.models import LanguageModel
-from inference.types import JSON
+from inference.types import Sampling
 
 LONGEST_MESSAGE = 400_000  # characters; contexts end long before
 LONGEST_TITLE = 200
 AGENT_RECALLS, AGENT_RECALL_LENGTH = 6, 1000  # messages before the goal, characters of each
 BIN_KEEPS = timedelta(days=1)
-SETTINGS = ("model", "system_prompt", "temperature", "top_p", "max_tokens", "seed", "tools")
+SAMPLING = tuple(Sampling.__dataclass_fields__)
+SETTINGS = ("model", "system_prompt", *SAMPLING, "max_tokens", "tools")
 Role = Message.Role
 
 
@@ -41,17 +45,18 @@ Role = Message.Role
 
 
 def conversation_create(*, owner: User, **settings: Any) -> Conversation:
-    """A conversation with nothing in it; also empties the bin of what lies there too long."""
+    """Make a conversation with nothing in it; also empty the bin of what lies there too long."""
     Conversation.objects.filter(owner=owner, deleted_at__lt=timezone.now() - BIN_KEEPS).delete()
     return Conversation.objects.create(owner=owner, **settings)
 
 
 @transaction.atomic
 def conversation_begin(
-    *, owner: User, text: str, model: str = "", by_agent: bool = False
+    *, owner: User, text: str, by_agent: bool = False, **settings: Any
 ) -> Conversation:
-    """A conversation with its first message."""
-    conversation = conversation_create(owner=owner, model=model)
+    """Begin a conversation with its first message; its settings (names in SETTINGS) hold for the
+    answer to it, too."""
+    conversation = conversation_create(owner=owner, **settings)
     message_send(conversation=conversation, text=text, by_agent=by_agent)
     return conversation
 
@@ -65,7 +70,7 @@ def conversation_rename(*, conversation: Conversation, title: str) -> None:
 
 
 def conversation_title_from_model(*, conversation_id: UUID, title: str) -> None:
-    """The model's title, unless a person has chosen one meanwhile."""
+    """Set the model's title, unless a person has chosen one meanwhile."""
     rows = Conversation.objects.filter(id=conversation_id, auto_title=True)
     rows.update(title=title, auto_title=False)
 
@@ -140,7 +145,7 @@ def message_regenerate(*, message: Message) -> Message:
 
 @transaction.atomic
 def message_edit(*, message: Message, text: str) -> Message:
-    """The same question in other words, beside the old one, with an answer of its own."""
+    """Ask the same question in other words, beside the old one, with an answer of its own."""
     _require(message.role == Role.USER, "Only your own messages can be edited.")
     text = text_check(text)
     conversation = _lock(message.conversation)
@@ -223,8 +228,8 @@ def answer_finish(*, run: Run, parts: list[Part]) -> None:
 
 
 def text_check(text: str) -> str:
-    """What a person sends, without the space around it."""
-    text = text.replace("\r\n", "\n").replace("\0", "").strip()
+    """Take what a person sends, without the space around it."""
+    text = clean(text.replace("\r\n", "\n")).strip()
     if not text:
         raise InvalidRequest("Write something first.", field="text")
     if len(text) > LONGEST_MESSAGE:
@@ -292,7 +297,7 @@ def _run_start(message: Message, before: list[Part] | None = None) -> Message:
     params: dict[str, Any] = {"message": str(message.id), "before": parts_encode(before or [])}
     if row := _model_of(conversation):
         params["asked_of"] = row.name
-        if before and row.engine != LanguageModel.Engine.MLX:
+        if before and not row.is_local:
             params["asked_to_continue"] = True  # it cannot take up a text in its middle
     message.run = run_start(
         owner=conversation.owner,
@@ -310,5 +315,5 @@ def _model_of(conversation: Conversation) -> LanguageModel | None:
     """None for a model that is not there: the run will say so."""
     try:
         return inference.model_resolve(conversation.model)
-    except InferenceError:
+    except CortexError:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from agents.loops import Loop
+from agents.loops.contract import Loop
 from agents.loops.reply import reply_loop
 from agents.models import Run
 from agents.services import run_start
@@ -13,9 +13,8 @@ from chat.models import Conversation, Message
 from chat.services import conversation_title_from_model
 from chat.tree import path_read
 from inference import services as inference
-from inference import types
 from inference.errors import QueueFull
-from inference.types import BATCH, GenerationRequest, Sampling
+from inference.types import BATCH, GenerationRequest, PromptMessage, Sampling
 
 PROMPT = (
     "Give a title of two to six words for the conversation that starts like this. "
@@ -46,7 +45,7 @@ def title_run(run: Run) -> Loop:
     question, answer = path[0].content[:LONGEST_PART], path[1].content[:LONGEST_PART]
     text = f"{PROMPT}Question: {question}\nAnswer: {answer}\n\nTitle:"
     request = GenerationRequest(
-        messages=(types.Message("user", text),),
+        messages=(PromptMessage("user", text),),
         model=run.model,
         sampling=Sampling(temperature=0.0, top_p=1.0),
         max_tokens=24,
@@ -67,6 +66,6 @@ def title_finish(run: Run) -> None:
 
 
 def title_clean(text: str) -> str:
-    """A title out of what a model said; "" when it is none."""
+    """Make a title out of what a model said; "" when it is none."""
     line = text.strip().split("\n")[0].removeprefix("Title:").strip(" \"'“”*#.:")
     return line if FITTING.fullmatch(line) else ""

@@ -40,7 +40,7 @@ class Siblings:
 
 
 def path_read(leaf: UUID | None, limit: int = DEEPEST) -> list[Message]:
-    """The last `limit` messages from the root down to `leaf`, with their runs."""
+    """Give the last `limit` messages from the root down to `leaf`, with their runs."""
     if leaf is None:
         return []
     key = Message._meta.pk.get_db_prep_value(leaf, connection)
@@ -49,7 +49,7 @@ def path_read(leaf: UUID | None, limit: int = DEEPEST) -> list[Message]:
 
 
 def siblings_read(conversation_id: UUID, messages: list[Message]) -> dict[UUID, Siblings]:
-    """The siblings of each message that has any."""
+    """Give the siblings of each message that has any."""
     parents = {message.parent_id for message in messages}
     family = Q(parent_id__in=parents - {None})
     if None in parents:
@@ -76,7 +76,7 @@ def _place(key: UUID, family: list[UUID]) -> Siblings:
 
 
 def newest_leaf(message: Message) -> UUID:
-    """The end of the branch that goes through `message`, along the newest children."""
+    """Give the end of the branch that goes through `message`, along the newest children."""
     rows = Message.objects.filter(conversation_id=message.conversation_id)
     newest = dict(rows.order_by("created_at", "id").values_list("parent_id", "id"))
     leaf = message.id
@@ -86,5 +86,5 @@ def newest_leaf(message: Message) -> UUID:
 
 
 def conversation_path(conversation: Conversation, limit: int = DEEPEST) -> list[Message]:
-    """The path that the conversation shows."""
+    """Give the path that the conversation shows."""
     return path_read(conversation.leaf_id, limit)

@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from django.urls import path
 
-from chat import conversation_views, views
 from chat.api.urls import api_urlpatterns
+from chat.pages import chat, conversations
 
 __all__ = ["api_urlpatterns", "urlpatterns"]
 
 app_name = "chat"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("chat/", views.start, name="start"),
-    path("chat/list/", views.conversation_list, name="list"),
-    path("chat/import/", conversation_views.import_file, name="import"),
-    path("chat/model-state/", conversation_views.model_state, name="model-state"),
-    path("chat/<uuid:key>/", views.conversation, name="conversation"),
-    path("chat/<uuid:key>/messages/", views.messages, name="messages"),
-    path("chat/<uuid:key>/stop/", views.stop, name="stop"),
-    path("chat/<uuid:key>/title/", conversation_views.title, name="title"),
-    path("chat/<uuid:key>/rename/", conversation_views.rename, name="rename"),
-    path("chat/<uuid:key>/pin/", conversation_views.pin, name="pin"),
-    path("chat/<uuid:key>/delete/", conversation_views.delete, name="delete"),
-    path("chat/<uuid:key>/restore/", conversation_views.restore, name="restore"),
-    path("chat/<uuid:key>/model/", conversation_views.model, name="model"),
-    path("chat/<uuid:key>/settings/", conversation_views.settings, name="settings"),
-    path("chat/<uuid:key>/share/", conversation_views.share, name="share"),
+    path("", chat.home, name="home"),
+    path("chat/", chat.start, name="start"),
+    path("chat/list/", chat.conversation_list, name="list"),
+    path("chat/import/", conversations.import_file, name="import"),
+    path("chat/model-state/", conversations.model_state, name="model-state"),
+    path("chat/<uuid:key>/", chat.conversation, name="conversation"),
+    path("chat/<uuid:key>/messages/", chat.messages, name="messages"),
+    path("chat/<uuid:key>/stop/", chat.stop, name="stop"),
+    path("chat/<uuid:key>/title/", conversations.title, name="title"),
+    path("chat/<uuid:key>/rename/", conversations.rename, name="rename"),
+    path("chat/<uuid:key>/pin/", conversations.pin, name="pin"),
+    path("chat/<uuid:key>/delete/", conversations.delete, name="delete"),
+    path("chat/<uuid:key>/restore/", conversations.restore, name="restore"),
+    path("chat/<uuid:key>/model/", conversations.model, name="model"),
+    path("chat/<uuid:key>/settings/", conversations.settings, name="settings"),
+    path("chat/<uuid:key>/share/", conversations.share, name="share"),
     path(
         "chat/<uuid:key>/export.md",
-        conversation_views.export,
+        conversations.export,
         {"kind": "md"},
         name="export-markdown",
     ),
     path(
         "chat/<uuid:key>/export.json",
-        conversation_views.export,
+        conversations.export,
         {"kind": "json"},
         name="export-json",
     ),
-    path("chat/messages/<uuid:key>/", views.message, name="message"),
-    path("chat/messages/<uuid:key>/edit/", views.message_edit, name="message-edit"),
-    path("chat/messages/<uuid:key>/regenerate/", views.message_regenerate, name="regenerate"),
-    path("chat/messages/<uuid:key>/continue/", views.message_continue, name="continue"),
-    path("chat/messages/<uuid:key>/select/", views.message_select, name="select"),
-    path("chat/messages/<uuid:key>/discard/", views.message_discard, name="discard"),
-    path("chat/messages/<uuid:key>/loading/", views.message_loading, name="loading"),
-    path("chat/messages/<uuid:key>/calls/<str:call_id>/", views.call_decide, name="call-decide"),
+    path("chat/messages/<uuid:key>/", chat.message, name="message"),
+    path("chat/messages/<uuid:key>/edit/", chat.message_edit, name="message-edit"),
+    path("chat/messages/<uuid:key>/regenerate/", chat.message_regenerate, name="regenerate"),
+    path("chat/messages/<uuid:key>/continue/", chat.message_continue, name="continue"),
+    path("chat/messages/<uuid:key>/select/", chat.message_select, name="select"),
+    path("chat/messages/<uuid:key>/discard/", chat.message_discard, name="discard"),
+    path("chat/messages/<uuid:key>/loading/", chat.message_loading, name="loading"),
+    path("chat/messages/<uuid:key>/calls/<path:call_id>/", chat.call_decide, name="call-decide"),
 ]

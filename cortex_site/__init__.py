@@ -1,3 +1,3 @@
-"""The Django project: settings, routes, access and `manage.py serve`."""
+"""The Django project: settings, routes, access and `manage.py serve`; in the web process."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

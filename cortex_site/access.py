@@ -1,6 +1,6 @@
 """Who may come in: Host, Origin and the owner, by the same rules for HTTP and WebSockets.
 
-The rules are functions of a `Visit`, so that both protocols share them:
+The rules are functions of a `ClientInfo`, so that both protocols share them:
 
 - Host must be one of ALLOWED_HOSTS (this defeats DNS rebinding).
 - A browser's request that changes something, and every WebSocket, must come from this site or
@@ -27,8 +27,9 @@ from django.http.request import split_domain_port, validate_host
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from cortex_site.errors import Problem, is_api, respond
-from cortex_site.middleware import Middleware
+from common.middleware import Middleware
+from common.problems import Problem
+from cortex_site.errors import is_api, respond
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -38,7 +39,7 @@ OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ClientInfo:
     """What the rules look at. Header names are in lower case; `peer` is an IP address or ""."""
 
     method: str
@@ -51,30 +52,32 @@ class Visit:
         return self.headers.get("host", "")
 
 
-def host_is_allowed(visit: Visit) -> bool:
-    domain, _ = split_domain_port(visit.host)
+def host_is_allowed(client: ClientInfo) -> bool:
+    domain, _ = split_domain_port(client.host)
     return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 
 
-def origin_is_allowed(visit: Visit) -> bool:
+def origin_is_allowed(client: ClientInfo) -> bool:
     """Whether the page that sends this, if a page does, is ours or one that is trusted."""
-    origin = visit.headers.get("origin")
+    origin = client.headers.get("origin")
     if origin is None:
-        return visit.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+        return client.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
     if origin in settings.ALLOWED_ORIGINS:
         return True
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return parts.scheme == visit.scheme and parts.netloc.lower() == visit.host.lower()
+    return parts.scheme == client.scheme and parts.netloc.lower() == client.host.lower()
 
 
-def is_owner(visit: Visit) -> bool:
+def is_owner(client: ClientInfo) -> bool:
     """Loopback peer, loopback Host, and no sign of a proxy in between."""
-    domain, _ = split_domain_port(visit.host)
-    proxied = any(name in PROXY_HEADERS or name.startswith("x-forwarded") for name in visit.headers)
-    return not proxied and domain in LOOPBACK_HOSTS and _is_loopback(visit.peer)
+    domain, _ = split_domain_port(client.host)
+    proxied = any(
+        name in PROXY_HEADERS or name.startswith("x-forwarded") for name in client.headers
+    )
+    return not proxied and domain in LOOPBACK_HOSTS and _is_loopback(client.peer)
 
 
 def _is_loopback(peer: str) -> bool:
@@ -87,7 +90,7 @@ def _is_loopback(peer: str) -> bool:
 
 
 def owner_get() -> User:
-    """The one person of a loopback server; made when first needed, without a password."""
+    """Find the one person of a loopback server; made when first needed, without a password."""
     users = User.objects
     owner = users.filter(username=OWNER).first()
     if owner is None:
@@ -96,42 +99,44 @@ def owner_get() -> User:
     return owner
 
 
-def visit_of(request: HttpRequest) -> Visit:
-    """A Django request as a Visit."""
+def client_of(request: HttpRequest) -> ClientInfo:
+    """Read a Django request."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers.setdefault("host", request.META.get("SERVER_NAME", ""))
     scheme = request.scheme or "http"
-    return Visit(request.method or "", scheme, headers, request.META.get("REMOTE_ADDR", ""))
+    return ClientInfo(request.method or "", scheme, headers, request.META.get("REMOTE_ADDR", ""))
 
 
 class HostAndOriginMiddleware(Middleware):
     """Refuses unknown Hosts, foreign pages that want to change something, and non-JSON bodies."""
 
     def refuse(self, request: HttpRequest) -> HttpResponse | None:
-        visit = visit_of(request)
-        problem = self._problem(request, visit)
+        client = client_of(request)
+        problem = self._problem(request, client)
         return respond(request, problem) if problem else None
 
-    def _problem(self, request: HttpRequest, visit: Visit) -> Problem | None:
-        if not host_is_allowed(visit):
-            message = f"Host {visit.host!r} is not served here. ALLOWED_HOSTS lists those that are."
+    def _problem(self, request: HttpRequest, client: ClientInfo) -> Problem | None:
+        if not host_is_allowed(client):
+            message = (
+                f"Host {client.host!r} is not served here. ALLOWED_HOSTS lists those that are."
+            )
             return Problem(400, "host_not_allowed", message)
-        if visit.method in SAFE_METHODS:
+        if client.method in SAFE_METHODS:
             return None
-        if not origin_is_allowed(visit):
+        if not origin_is_allowed(client):
             message = "Pages of other sites may not do this. ALLOWED_ORIGINS lists those that may."
             return Problem(403, "origin_not_allowed", message)
-        if is_api(request.path) and not _carries_json(visit):
+        if is_api(request.path) and not _carries_json(client):
             message = "Send the body as JSON, with Content-Type: application/json."
             return Problem(415, "unsupported_media_type", message)
         return None
 
 
-def _carries_json(visit: Visit) -> bool:
+def _carries_json(client: ClientInfo) -> bool:
     """JSON or no body: other kinds can be sent across sites without the browser asking first."""
-    kind = visit.headers.get("content-type", "").partition(";")[0].strip().lower()
-    empty = visit.headers.get("content-length", "") in ("", "0")
-    chunked = "transfer-encoding" in visit.headers
+    kind = client.headers.get("content-type", "").partition(";")[0].strip().lower()
+    empty = client.headers.get("content-length", "") in ("", "0")
+    chunked = "transfer-encoding" in client.headers
     return kind == "application/json" or (empty and not chunked)
 
 
@@ -144,7 +149,7 @@ class OwnerMiddleware(Middleware):
     def refuse(self, request: HttpRequest) -> HttpResponse | None:
         if request.path in PUBLIC_PATHS:
             return None
-        if is_owner(visit_of(request)):
+        if is_owner(client_of(request)):
             sign_in(request, owner_get())
         if request.user.is_authenticated:
             return None
@@ -181,24 +186,24 @@ class WebSocketAccess:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        visit = visit_of_scope(scope)
-        if not host_is_allowed(visit) or not origin_is_allowed(visit):
+        client = client_of_scope(scope)
+        if not host_is_allowed(client) or not origin_is_allowed(client):
             return await WebsocketDenier()(scope, receive, send)
-        user = await self._user(scope, visit)
+        user = await self._user(scope, client)
         if not user.is_authenticated:
             return await WebsocketDenier()(scope, receive, send)
         return await self.application({**scope, "user": user}, receive, send)
 
-    async def _user(self, scope: dict[str, Any], visit: Visit) -> User | AnonymousUser:
-        if is_owner(visit):
+    async def _user(self, scope: dict[str, Any], client: ClientInfo) -> User | AnonymousUser:
+        if is_owner(client):
             return await database_sync_to_async(owner_get)()
         return await get_user(scope)
 
 
-def visit_of_scope(scope: dict[str, Any]) -> Visit:
-    """An ASGI scope as a Visit."""
+def client_of_scope(scope: dict[str, Any]) -> ClientInfo:
+    """Read an ASGI scope."""
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
     }
     scheme = "https" if scope.get("scheme") in ("https", "wss") else "http"
-    return Visit(scope.get("method", "GET"), scheme, headers, (scope.get("client") or [""])[0])
+    return ClientInfo(scope.get("method", "GET"), scheme, headers, (scope.get("client") or [""])[0])

@@ -12,16 +12,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+import psutil
 from django.core.exceptions import ImproperlyConfigured
 
-EMBEDDED_MODEL = "smollm2-135m-instruct"  # the id under which inference.sources offers it
+from inference.types import Limit
+
+EMBEDDED_MODEL = "smollm2-135m-instruct"  # the id under which inference.library.sources offers it
 APPLE_SILICON_MODEL = "mlx-community/Llama-3.2-3B-Instruct-4bit"
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 DATABASES = ("sqlite", "postgres", "postgresql")
 ENV_LINE = re.compile(r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-OTHERS = ("HF_", "MLX_", "OPENBLAS_", "OMP_", "PYTHON", "DJANGO_", "http", "HTTP", "no_", "NO_")
+OTHERS = (
+    *("HF_", "OLLAMA_", "LMSTUDIO_", "MLX_", "OPENBLAS_", "OMP_", "PYTHON", "DJANGO_"),
+    *("http", "HTTP", "no_", "NO_"),
+)
 
 
 class Environment(environ.Env):
@@ -87,7 +93,7 @@ def _fail(name: str, value: object, expected: str) -> ImproperlyConfigured:
 
 
 def integer(env: environ.Env, name: str, default: int, *, low: int, high: int | None = None) -> int:
-    """A whole number between `low` and `high`, both included."""
+    """Read a whole number between `low` and `high`, both included."""
     text = env.str(name, str(default))
     expected = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
     try:
@@ -99,20 +105,20 @@ def integer(env: environ.Env, name: str, default: int, *, low: int, high: int | 
     return value
 
 
-def number(env: environ.Env, name: str, default: float, *, low: float, high: float) -> float:
-    """A number between `low` and `high`, both included."""
+def number(env: environ.Env, name: str, default: float, limit: Limit) -> float:
+    """Read a number within its limit."""
     text = env.str(name, str(default))
     try:
         value = float(text)
     except ValueError:
-        raise _fail(name, text, f"a number from {low} to {high}") from None
-    if not low <= value <= high:
-        raise _fail(name, text, f"a number from {low} to {high}")
+        raise _fail(name, text, f"a number {limit.words}") from None
+    if not limit.allows(value):
+        raise _fail(name, text, f"a number {limit.words}")
     return value
 
 
 def boolean(env: environ.Env, name: str, default: bool) -> bool:
-    """True or False, in the usual spellings."""
+    """Read True or False, in the usual spellings."""
     text = env.str(name, str(default)).strip().lower()
     if text not in TRUE + FALSE:
         raise _fail(name, text, "True or False")
@@ -141,12 +147,12 @@ def size(env: environ.Env, name: str, default: int) -> int:
 
 
 def words(env: environ.Env, name: str) -> list[str]:
-    """A list, separated by commas."""
+    """Read a list, separated by commas."""
     return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
 
 
 def folder(env: environ.Env, name: str, default: str, *, base: Path) -> Path:
-    """A folder; `~` is the home, and a relative one starts where manage.py is."""
+    """Read a folder; `~` is the home, and a relative one starts where manage.py is."""
     return base / Path(env.str(name, default)).expanduser()
 
 
@@ -194,7 +200,7 @@ def channel_layer(redis_url: str) -> dict[str, Any]:
 
 
 def secret_key(path: Path) -> str:
-    """The key in `path`; made at the first start, readable by its owner only."""
+    """Read the key in `path`; made at the first start, readable by its owner only."""
     try:
         if not path.exists():
             _secret_key_make(path)
@@ -223,7 +229,7 @@ def _secret_key_make(path: Path) -> None:
 
 
 def default_model() -> str:
-    """A model that this machine runs well."""
+    """Give a model that this machine runs well."""
     apple_silicon = platform.system() == "Darwin" and platform.machine() == "arm64"
     return APPLE_SILICON_MODEL if apple_silicon else EMBEDDED_MODEL
 
@@ -238,10 +244,5 @@ def default_memory_limit() -> int:
     return _memory() * 3 // 4
 
 
-def default_prompt_cache() -> int:
-    """An eighth of the machine's memory, in bytes."""
-    return _memory() // 8
-
-
 def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(psutil.virtual_memory().total)

@@ -1,25 +1,11 @@
-"""One error shape for everything that is not a page, and designed pages for the rest.
-
-    {"error": {"code", "message", "field"?, "details"?, "id"?}}
-
-`id` is given with every 500 and stands in the log beside the traceback; the client never sees that.
-"""
+"""Problems as JSON for programs, as designed pages for people; Django's own error views."""
 
 from __future__ import annotations
 
-import dataclasses
-import logging
-import secrets
-import sys
-from dataclasses import dataclass
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from chat.api.openai_bodies import error_body
-
-logger = logging.getLogger("cortex.errors")
+from common.problems import Problem, internal_error, problem_response
 
 API_PREFIXES = ("/api/", "/v1/")
 API_PATHS = ("/api", "/v1", "/ask", "/health", "/openapi.json", "/metrics")
@@ -35,33 +21,6 @@ TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What went wrong, before it is JSON or a page."""
-
-    status: int
-    code: str
-    message: str
-    field: str | None = None
-    details: dict[str, Any] = dataclasses.field(default_factory=dict)
-    id: str | None = None
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        optional = {"field": self.field, "details": self.details, "id": self.id}
-        given = {key: value for key, value in optional.items() if value}
-        return {"error": {"code": self.code, "message": self.message, **given}}
-
-
-def internal_error(where: str, exception: BaseException | None = None) -> Problem:
-    """A 500; the traceback (of the exception being handled, if none is given) is logged."""
-    identifier = secrets.token_hex(6)
-    logger.error("Error %s at %s", identifier, where, exc_info=exception or sys.exc_info())
-    message = f"Something broke inside Cortex. The log has the details under id {identifier}."
-    return Problem(500, "internal_error", message, id=identifier)
-
-
 def is_api(path: str) -> bool:
     """Whether `path` is for programs, not for people."""
     return path in API_PATHS or path.startswith(API_PREFIXES)
@@ -73,25 +32,18 @@ def wants_page(request: HttpRequest) -> bool:
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """The problem as JSON, or as a page where a person is reading."""
+    """Answer with the problem as JSON, or as a page where a person is reading."""
     if is_api(request.path) or not wants_page(request):
-        response: HttpResponse = JsonResponse(_body(request, problem), status=problem.status)
+        response: HttpResponse = problem_response(problem, request.path)
     else:
         title = TITLES.get(problem.status, "That did not work")
         context = {"problem": problem, "title": title}
         response = render(None, "cortex_site/error.html", context, status=problem.status)
-    for name, value in problem.headers.items():
-        response[name] = value
+        for name, value in problem.headers.items():
+            response[name] = value
     if problem.id:
         response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log it again
     return response
-
-
-def _body(request: HttpRequest, problem: Problem) -> dict[str, Any]:
-    """The one shape, but for clients that speak OpenAI's protocol and know its own."""
-    if request.path.startswith("/v1"):
-        return {"error": error_body(problem.status, problem.body["error"])}
-    return problem.body
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

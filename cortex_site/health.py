@@ -7,41 +7,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common.openapi import answer, shape
 from cortex_site import __version__
 from inference import services
 
 STARTED = time.monotonic()
 ON_ITS_WAY = ("downloading", "loading", "unloading")
 
-MODEL = inline_serializer(
-    "HealthModel",
-    {
-        "name": serializers.CharField(),
-        "state": serializers.CharField(),
-        "stage": serializers.CharField(),
-        "progress": serializers.FloatField(),
-    },
-    allow_null=True,
-)
-HEALTH = inline_serializer(
-    "Health",
-    {
-        "status": serializers.ChoiceField(["healthy", "unhealthy"]),
-        "version": serializers.CharField(),
-        "environment": serializers.CharField(),
-        "uptime_seconds": serializers.FloatField(),
-        "database": serializers.ChoiceField(["ok", "unreachable"]),
-        "model": MODEL,
-    },
-)
 LOADED = {"name": "smollm2-135m-instruct", "state": "loaded", "stage": "", "progress": 1.0}
+LOADING = {**LOADED, "state": "loading", "stage": "load", "progress": 0.5}
 BODY = {
     "status": "healthy",
     "version": __version__,
@@ -50,18 +30,21 @@ BODY = {
     "database": "ok",
     "model": LOADED,
 }
-
-
-def _example(name: str, code: int, **fields: Any) -> OpenApiExample:
-    return OpenApiExample(name, {**BODY, **fields}, response_only=True, status_codes=[str(code)])
-
-
-UNREACHABLE = {"status": "unhealthy", "database": "unreachable", "model": None}
-LOADING = {**LOADED, "state": "loading", "stage": "load", "progress": 0.5}
+UNREACHABLE = {**BODY, "status": "unhealthy", "database": "unreachable", "model": None}
+HealthShape = shape(
+    "Health",
+    BODY,
+    status={"choices": ["healthy", "unhealthy"]},
+    database={"choices": ["ok", "unreachable"]},
+    model=shape("HealthModel", LOADED)(allow_null=True),
+)
+HEALTHY = answer(HealthShape, "Healthy", BODY)
+GONE = answer(HealthShape, "The database is gone", UNREACHABLE, status=503)
+NOT_YET = answer(HealthShape, "Not yet", {**BODY, "model": LOADING}, status=503)
 
 
 def report() -> dict[str, Any]:
-    """What /api/health says."""
+    """Tell what /api/health says."""
     try:
         connection.ensure_connection()
         model = services.model_default()
@@ -92,17 +75,12 @@ class HealthView(APIView):
     authentication_classes = []
     permission_classes = [AllowAny]
 
-    @extend_schema(
-        operation_id="health",
-        tags=["info"],
-        summary="Health",
-        responses={200: HEALTH, 503: HEALTH},
-        examples=[
-            _example("Healthy", 200),
-            _example("The database is gone", 503, **UNREACHABLE),
-        ],
-    )
+    @extend_schema("health", tags=["info"], responses=HEALTHY | GONE)
     def get(self, request: Request) -> Response:
+        """Tell whether the process lives and reaches its database.
+
+        Says how far the default model is, too.
+        """
         body = report()
         return Response(body, status=200 if body["status"] == "healthy" else 503)
 
@@ -113,14 +91,9 @@ class ReadyView(APIView):
     authentication_classes = []
     permission_classes = [AllowAny]
 
-    @extend_schema(
-        operation_id="ready",
-        tags=["info"],
-        summary="Readiness",
-        responses={200: HEALTH, 503: HEALTH},
-        examples=[_example("Ready", 200), _example("Not yet", 503, model=LOADING)],
-    )
+    @extend_schema("ready", tags=["info"], responses=HEALTHY | NOT_YET)
     def get(self, request: Request) -> Response:
+        """Tell whether a request would be answered without waiting for the default model."""
         body = report()
         model = body["model"]
         if model is not None and model["state"] not in (*ON_ITS_WAY, "failed"):

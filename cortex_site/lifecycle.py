@@ -9,10 +9,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
-from agents import runner
+from agents.work import runner
+from common.errors import CortexError
 from cortex_site import docs
 from inference import services
-from inference.errors import InferenceError
 
 logger = logging.getLogger("cortex.server")
 
@@ -28,14 +28,14 @@ def _begin() -> None:
         runner.startup()
         docs.schema_bytes()
         services.model_load_start(name="")
-    except InferenceError as error:
+    except CortexError as error:
         logger.warning("The default model is not up: %s", error)
     finally:
         connections.close_all()
 
 
 def stop() -> None:
-    """Runs keep what they have; then the model processes end, and what waits for them returns."""
+    """Let runs keep what they have, then end the model processes, so that what waits returns."""
     try:
         runner.shutdown()
     finally:
@@ -44,8 +44,8 @@ def stop() -> None:
 
 
 def serve_model(name: str) -> None:
-    """`--model`: the folder of a model, or the id of one, that answers by default."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        name = services.model_serve_folder(folder).name
+    """`--model`: the folder or GGUF file of a model, or the id of one, that answers by default."""
+    path = Path(name).expanduser()
+    if path.exists() or path.is_symlink() or path.suffix.lower() == ".gguf":
+        name = services.model_serve_path(path).name
     settings.SERVED_MODEL = services.model_serve(name=name).name

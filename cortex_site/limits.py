@@ -7,10 +7,9 @@ from typing import Any
 
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
-from django.http import JsonResponse
 from django.urls import re_path
 
-from cortex_site.errors import Problem
+from common.problems import Problem, problem_response
 
 ASGIApplication = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
@@ -24,7 +23,7 @@ class BodyLimit:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if _announced(scope) > self.limit:
-            await self._refuse(send)
+            await self._refuse(scope, send)
             return
         messages, size = [], 0
         while True:
@@ -32,7 +31,7 @@ class BodyLimit:
             messages.append(message)
             size += len(message.get("body", b""))
             if size > self.limit:
-                await self._refuse(send)
+                await self._refuse(scope, send)
                 return
             if not message.get("more_body", False):
                 break
@@ -43,11 +42,11 @@ class BodyLimit:
 
         await self.application(scope, replay, send)
 
-    async def _refuse(self, send: Any) -> None:
+    async def _refuse(self, scope: dict[str, Any], send: Any) -> None:
         megabytes = self.limit // 2**20
         message = f"The request body is too large: at most {megabytes} MB are taken."
         problem = Problem(413, "body_too_large", message, details={"limit_bytes": self.limit})
-        response = JsonResponse(problem.body, status=413)
+        response = problem_response(problem, scope["path"])
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": response.content})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from cortex_site.middleware import Middleware
+from common.middleware import Middleware
 
 STRICT = {
     "default-src": "'none'",
@@ -26,7 +26,7 @@ RELAXED = {
 
 
 def policy(path: str) -> str:
-    """The header for a path."""
+    """Give the header for a path."""
     directives = STRICT | RELAXED.get(path, {})
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 

@@ -101,7 +101,8 @@ class CortexServer(Server):
         reactor.callFromThread(self.stop)
 
     def kill_all_applications(self) -> defer.Deferred[Any]:
-        """What the reactor waits for before it ends (replaces Daphne's, which waits for ever)."""
+        """Give what the reactor waits for before it ends (replaces Daphne's, which waits for
+        ever)."""
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._wind_up()))
 
     async def _wind_up(self) -> None:
@@ -119,7 +120,7 @@ class CortexServer(Server):
 
 
 def forgive_aborted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A request that is cancelled leaves Django's watch for its client: no news at the end."""
+    """Keep quiet of a cancelled request that leaves Django's watch for its client."""
     if not isinstance(context.get("exception"), RequestAborted):
         loop.default_exception_handler(context)
 

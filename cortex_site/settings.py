@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
+from agents.limits import DEFAULT_ITERATIONS, MOST_ITERATIONS
 from cortex_site import __version__, configuration
+from inference.types import LIMITS, Sampling
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -38,9 +40,9 @@ MODEL_MEMORY_LIMIT = configuration.size(
 MODEL_IDLE_TIMEOUT = configuration.integer(env, "MODEL_IDLE_TIMEOUT", 1800, low=0)  # s; 0 is never
 MAX_QUEUE = configuration.integer(env, "MAX_QUEUE", 64, low=1)
 MAX_BATCH = configuration.integer(env, "MAX_BATCH", 16, low=1)
-PROMPT_CACHE_LIMIT = configuration.size(
-    env, "PROMPT_CACHE_LIMIT", configuration.default_prompt_cache()
-)  # bytes of memory for each model; 0 is off
+PROMPT_CACHE_LIMIT = (  # None: it follows the model; 0 is off
+    configuration.size(env, "PROMPT_CACHE_LIMIT", 0) if env.str("PROMPT_CACHE_LIMIT", "") else None
+)
 PROMPT_CACHE_DIR = configuration.folder(
     env, "PROMPT_CACHE_DIR", str(DATA_DIR / "prompt-cache"), base=BASE_DIR
 )
@@ -49,16 +51,22 @@ INTERACTIVE_STALL_MS = configuration.integer(env, "INTERACTIVE_STALL_MS", 500, l
 
 DEFAULT_MAX_TOKENS = configuration.integer(env, "DEFAULT_MAX_TOKENS", 2048, low=1)
 DEFAULT_TEMPERATURE = configuration.number(
-    env, "DEFAULT_TEMPERATURE", configuration.default_temperature(DEFAULT_MODEL), low=0, high=2
+    env,
+    "DEFAULT_TEMPERATURE",
+    configuration.default_temperature(DEFAULT_MODEL),
+    LIMITS["temperature"],
 )
-DEFAULT_TOP_P = configuration.number(env, "DEFAULT_TOP_P", 0.9, low=0, high=1)
+DEFAULT_TOP_P = configuration.number(env, "DEFAULT_TOP_P", Sampling().top_p, LIMITS["top_p"])
+REPETITION_GUARD = configuration.boolean(env, "REPETITION_GUARD", Sampling().repetition_guard)
 
 ENABLE_WEB_SEARCH = configuration.boolean(env, "ENABLE_WEB_SEARCH", True)
 WEB_SEARCH_BACKENDS = env.str("WEB_SEARCH_BACKENDS", "auto")  # the first value; then the admin's
 ENABLE_CODE_EXECUTION = configuration.boolean(env, "ENABLE_CODE_EXECUTION", True)
 ENABLE_FILE_OPERATIONS = configuration.boolean(env, "ENABLE_FILE_OPERATIONS", False)
 ENABLE_AGENTS = configuration.boolean(env, "ENABLE_AGENTS", True)
-MAX_AGENT_ITERATIONS = configuration.integer(env, "MAX_AGENT_ITERATIONS", 10, low=1, high=100)
+MAX_AGENT_ITERATIONS = configuration.integer(
+    env, "MAX_AGENT_ITERATIONS", DEFAULT_ITERATIONS, low=1, high=MOST_ITERATIONS
+)
 MAX_AGENT_SECONDS = configuration.integer(env, "MAX_AGENT_SECONDS", 300, low=0)
 DEFAULT_AGENT_VERBOSE = configuration.boolean(env, "DEFAULT_AGENT_VERBOSE", True)
 
@@ -100,7 +108,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "cortex_site.api.ApiErrorMiddleware",
+    "cortex_site.api.ErrorMiddleware",
 ]
 
 ROOT_URLCONF = "cortex_site.urls"
@@ -148,9 +156,9 @@ X_FRAME_OPTIONS = "DENY"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["cortex_site.access.OwnerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["cortex_site.parsers.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["common.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "common.openapi.HandlerSchema",
     "EXCEPTION_HANDLER": "cortex_site.api.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -1,1 +1,1 @@
-"""Language models: types, engines, the worker process and its supervisor."""
+"""Language models: what there is, what is loaded, and how it is asked; in the web process."""

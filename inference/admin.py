@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.validators import URLValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from common.errors import CortexError
+from common.users import user_of
 from inference import services
-from inference.errors import InferenceError
+from inference.loaded.slots import gigabytes
 from inference.models import LanguageModel
-from inference.slots import gigabytes
 
 REMOTE = LanguageModel.Source.REMOTE
 
@@ -51,8 +51,22 @@ class LanguageModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ["source", "state", "engine"]
     search_fields = ["name"]
     actions = ["load", "unload", "set_default"]
-    shown = ["name", "engine", "source", "path", "state", "stage", "progress", "last_error"]
-    shown += ["size", "memory", "context_length", "abilities", "is_default", "last_used_at"]
+    shown = [
+        "name",
+        "engine",
+        "format",
+        "quantization",
+        "source",
+        "path",
+        "problem",
+        "note",
+        "state",
+        "stage",
+        "progress",
+        "last_error",
+    ]
+    shown += ["size", "memory", "context_length", "abilities", "runtime", "runtime_notes"]
+    shown += ["is_default", "last_used_at"]
 
     def get_form(
         self,
@@ -120,8 +134,8 @@ class LanguageModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Act on each, with a message and a log entry, or with the error."""
         for row in rows:
             try:
-                act(name=row.name, by=cast(User, request.user))
-            except InferenceError as error:
+                act(name=row.name, by=user_of(request))
+            except CortexError as error:
                 self.message_user(request, f"{row.name}: {error}", messages.ERROR)
             else:
                 self.log_change(request, row, f"{word} {row.name}")

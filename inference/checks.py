@@ -9,15 +9,16 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from inference import embedded, sources
-from inference.errors import InvalidRequest
+from common.errors import InvalidRequest
+from inference.library import embedded
+from inference.library.ids import id_check
 
 
 @register()
 def check_default_model(**options: Any) -> list[CheckMessage]:
     """DEFAULT_MODEL is an id; and without the embedded model there is nothing to fall back on."""
     try:
-        sources.id_check(settings.DEFAULT_MODEL)
+        id_check(settings.DEFAULT_MODEL)
     except InvalidRequest as error:
         return [Error(f"DEFAULT_MODEL: {error}", hint="Write an id.", id="inference.E001")]
     if embedded.is_available():

@@ -1,81 +1,83 @@
-"""Everything that can go wrong with a language model, as one small tree.
-
-Each error knows the HTTP status and the machine-readable code that clients see, so the web layers
-need no table of their own. `details` is JSON-ready. Errors cross the process boundary through
-`to_wire`/`from_wire`.
-"""
+"""Everything that can go wrong with a language model."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-
-class InferenceError(Exception):
-    """The root. `str(error)` is a sentence for the person who asked."""
-
-    status = 500
-    code = "inference_error"
-    retry_after: int | None = None  # seconds
-
-    def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
+from common.errors import CortexError
 
 
-class InvalidRequest(InferenceError):
-    """The request cannot be served as it stands; `details["field"]` names the culprit."""
+class ModelNotFound(CortexError):
+    """There is no such model."""
 
-    status = 400
-    code = "invalid_request"
-
-
-class ModelNotFound(InferenceError):
     status = 404
     code = "model_not_found"
+    example = "There is no model 'nobody/nothing' here."
+    example_details = {"model": "nobody/nothing"}
 
 
-class ModelLoadFailed(InferenceError):
+class ModelLoadFailed(CortexError):
     """The model's files are missing, broken or too large, or its process died while loading."""
 
     status = 500
     code = "model_load_failed"
 
 
+class EngineUnavailable(ModelLoadFailed):
+    """What computes a model of this kind does not run on this machine."""
+
+    code = "engine_unavailable"
+
+
 class HubUnreachable(ModelLoadFailed):
-    """The hub cannot be reached, so the model cannot be fetched now."""
+    """The model is not on this machine, and the hub cannot be reached."""
 
     status = 424
     code = "hub_unreachable"
 
 
 class ModelTooLarge(ModelLoadFailed):
-    """details: needed_bytes, limit_bytes."""
+    """The model does not fit into memory.
+
+    details: needed_bytes, limit_bytes.
+    """
 
     status = 409
     code = "model_too_large"
+    example = "It needs 48.0 GB of memory; MODEL_MEMORY_LIMIT is 12.0 GB."
+    example_details = {"needed_bytes": 51539607552, "limit_bytes": 12884901888}
 
 
-class ModelBusy(InferenceError):
+class ModelBusy(CortexError):
     """The model is just being loaded, unloaded or deleted."""
 
     status = 409
     code = "model_busy"
 
 
-class ContextOverflow(InferenceError):
-    """details: prompt_tokens, context_length."""
+class ContextOverflow(CortexError):
+    """The prompt is longer than the model's context.
+
+    details: prompt_tokens, context_length.
+    """
 
     status = 422
     code = "context_overflow"
+    example = "The prompt has 9120 tokens; the model's context holds 8192."
+    example_details = {"prompt_tokens": 9120, "context_length": 8192}
 
 
-class QueueFull(InferenceError):
-    """details: expected_wait (seconds), where it can be told."""
+class QueueFull(CortexError):
+    """Too many requests wait already.
+
+    details: expected_wait (seconds), where it can be told.
+    """
 
     status = 503
     code = "queue_full"
     retry_after = 5
+    example = "64 requests are waiting already."
 
     def __init__(self, message: str, *, expected_wait: float | None = None, **details: Any) -> None:
         if expected_wait is not None:
@@ -84,7 +86,7 @@ class QueueFull(InferenceError):
         super().__init__(message, **details)
 
 
-class WorkerLost(InferenceError):
+class WorkerLost(CortexError):
     """The model's process ended while it was answering."""
 
     status = 503
@@ -92,53 +94,33 @@ class WorkerLost(InferenceError):
     retry_after = 2
 
 
-class RemoteEngineError(InferenceError):
-    """A remote engine refused, failed or could not be reached. details: status, body."""
+class RemoteEngineError(CortexError):
+    """A remote engine refused, failed or could not be reached.
+
+    details: status, body.
+    """
 
     status = 502
     code = "remote_engine_error"
+    example = "The remote engine answered with 401."
 
 
-class GenerationFailed(InferenceError):
+class GenerationFailed(CortexError):
     """Something broke inside the engine while it worked on this request."""
 
     status = 500
     code = "generation_failed"
 
 
-class RequestCancelled(InferenceError):
-    """Nobody waits for the answer any more: the request was given up before it began."""
-
-    status = 499
-    code = "cancelled"
-
-
-KINDS: dict[str, type[InferenceError]] = {
-    kind.code: kind
-    for kind in (
-        InferenceError,
-        InvalidRequest,
-        ModelNotFound,
-        ModelLoadFailed,
-        HubUnreachable,
-        ModelTooLarge,
-        ModelBusy,
-        ContextOverflow,
-        QueueFull,
-        WorkerLost,
-        RemoteEngineError,
-        GenerationFailed,
-        RequestCancelled,
-    )
-}
-
-
-def to_wire(error: InferenceError) -> dict[str, Any]:
-    """The error as JSON-ready values."""
-    return {"code": error.code, "message": str(error), "details": error.details}
-
-
-def from_wire(data: dict[str, Any]) -> InferenceError:
-    """The inverse of `to_wire`; an unknown code gives the root class."""
-    kind = KINDS.get(data["code"], InferenceError)
-    return kind(data["message"], **data["details"])
+GENERATION_ERRORS: tuple[type[CortexError], ...] = (  # what every route that generates may answer
+    ModelNotFound,
+    ModelBusy,
+    ModelTooLarge,
+    ContextOverflow,
+    HubUnreachable,
+    ModelLoadFailed,
+    GenerationFailed,
+    RemoteEngineError,
+    QueueFull,
+    WorkerLost,
+)

@@ -1,20 +1,11 @@
-"""What /metrics tells of language models: counted where it happens, in this process only.
-
-Labels are ids of models that this process knows and words of a fixed list, so that no client can
-make the series grow. docs/metrics.md lists what there is.
-"""
+"""What /metrics tells of language models; see `common.metrics`."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import Counter, Histogram
 
+from common.metrics import METRICS
 from inference.types import Usage
-
-# No "_created" beside every counter: scrapers see a restart without it.
-disable_created_metrics()  # type: ignore[no-untyped-call]
-
-METRICS = CollectorRegistry()
-UNKNOWN = "unknown"  # the label of what has no model, or no tool, that there is
 
 FIRST_TOKEN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 QUEUE_SECONDS = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)

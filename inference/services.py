@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
-import shutil
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -16,15 +15,22 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
 
-from inference import catalogue, embedded, hub, metrics, overview, sources
-from inference.engines.base import Place
-from inference.errors import HubUnreachable, InferenceError, InvalidRequest, ModelNotFound
-from inference.folders import folder_check
-from inference.generation import Generation, collect, outcome_of
+from common.errors import CortexError, InvalidRequest
+from common.metrics import UNKNOWN
+from inference import metrics
+from inference.engines.base import QueuePosition
+from inference.errors import HubUnreachable, ModelNotFound
+from inference.grammar.form import form_check
+from inference.library import catalogue, embedded, hub, search, sources
+from inference.library.ids import id_check, repository_of, spellings, tag_of
+from inference.library.places import own
+from inference.library.quantizations import preference
+from inference.loaded import overview
+from inference.loaded.generation import Generation, collect, outcome_of
+from inference.loaded.overview import ModelInfo
+from inference.loaded.registry import REGISTRY
+from inference.loaded.slots import Slot
 from inference.models import LanguageModel
-from inference.overview import ModelInfo
-from inference.registry import REGISTRY
-from inference.slots import Slot
 from inference.types import Completion, GenerationRequest
 from inference.validation import request_check
 
@@ -40,18 +46,24 @@ _hub_lost_at: dict[str, float] = {}  # model -> when the hub could not be reache
 # --- Generating ----------------------------------------------------------------------------------
 
 
-def generate(request: GenerationRequest) -> Generation:
+def generate(request: GenerationRequest, *, resolved: LanguageModel | None = None) -> Generation:
     """Begin an answer; blocks until its model is loaded.
 
-    Raises InferenceErrors: InvalidRequest, ModelNotFound, ModelLoadFailed, QueueFull and so on.
+    `resolved` is the row of the request's model, where the caller has it; a model that has left
+    memory since is looked up again, for it may have changed.
+    Raises CortexErrors: InvalidRequest, ModelNotFound, ModelLoadFailed, QueueFull and so on.
     `Generation.model` tells who answers: the embedded model stands in for a default model that
     cannot be fetched.
     """
-    model = metrics.UNKNOWN
+    model = UNKNOWN
     try:
-        row = model_resolve(request.model)
+        if resolved is None or REGISTRY.slot(resolved.name) is None:
+            resolved = model_resolve(request.model)
+        row = resolved
         model = row.name
         request_check(request)
+        if row.is_local:
+            form_check(request)
         if request.max_tokens is None:
             request = dataclasses.replace(request, max_tokens=settings.DEFAULT_MAX_TOKENS)
         slot = REGISTRY.acquire(row) if request.model else _default_acquire(row)
@@ -68,17 +80,17 @@ def complete(request: GenerationRequest) -> Completion:
         return collect(generation.model, generation)
 
 
-def queue_place(*, model: str, ahead: int = 0) -> Place:
+def queue_place(*, model: str, ahead: int = 0) -> QueuePosition:
     """Where a request would stand that comes after all that waits for the model now and after
     `ahead` others. "" is the default model."""
     try:
         slot = REGISTRY.slot(model_resolve(model).name)
-    except InferenceError:
+    except CortexError:
         slot = None
     if slot is None or slot.engine is None:
-        return Place(ahead + 1, None)
+        return QueuePosition(ahead + 1, None)
     position = slot.engine.queued() + ahead + 1
-    return Place(position, slot.engine.wait(position))
+    return QueuePosition(position, slot.engine.wait(position))
 
 
 def _default_acquire(row: LanguageModel) -> Slot:
@@ -109,33 +121,56 @@ def model_resolve(name: str) -> LanguageModel:
     """
     if not name:
         return model_default()
-    names = [name, name.replace("__", "/", 1)]
+    names = spellings(name)
+    if row := _row_of(names):
+        return row
     for candidate in names:
-        if row := LanguageModel.objects.filter(name=candidate).first():
-            return row
-    for candidate in names:
-        sources.id_check(candidate)
+        id_check(candidate)
     catalogue.catalogue_sync()
-    if row := LanguageModel.objects.filter(name__in=names).first():
+    if row := _row_of(names) or _row_meant(names):
         return row
     raise ModelNotFound(f"There is no model {name!r} here.", model=name)
+
+
+def _row_of(names: Iterable[str]) -> LanguageModel | None:
+    for name in names:
+        if row := LanguageModel.objects.filter(name=name).first():
+            return row
+    return None
+
+
+def _row_meant(names: Iterable[str]) -> LanguageModel | None:
+    """Tags may be written in small letters, and left out: then the best one is meant."""
+    for name in names:
+        if row := LanguageModel.objects.filter(name__iexact=name).first():
+            return row
+        tagged = LanguageModel.objects.filter(name__istartswith=f"{name}:")
+        if best := min(tagged, key=lambda row: preference(tag_of(row.name)), default=None):
+            return best
+    return None
 
 
 def model_default() -> LanguageModel:
     """What answers when nobody says which: `serve --model`, else the admin's choice, else
     DEFAULT_MODEL."""
     rows = LanguageModel.objects
+    served = settings.SERVED_MODEL
     return (
-        rows.filter(name=settings.SERVED_MODEL).first()
+        (served and rows.filter(name=served).first())
         or rows.filter(is_default=True).first()
         or model_register(name=settings.DEFAULT_MODEL)
     )
 
 
 def model_list() -> list[LanguageModel]:
-    """Everything that can be picked, the catalogue brought up to date first."""
-    catalogue.catalogue_sync()
+    """Everything that can be picked; the catalogue is synced only if the disk has changed."""
+    catalogue.catalogue_follow()
     return list(LanguageModel.objects.all())
+
+
+def model_refresh() -> None:
+    """Look anew at what is on this machine."""
+    catalogue.catalogue_sync()
 
 
 def model_serve(*, name: str) -> LanguageModel:
@@ -149,18 +184,19 @@ def model_serve(*, name: str) -> LanguageModel:
         return model_register(name=name)
 
 
-def model_serve_folder(path: str | Path) -> LanguageModel:
-    """Register the model in a folder, for `serve --model <folder>`."""
-    folder = Path(path).expanduser().resolve()
-    folder_check(folder)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("-.") or "model"
-    while LanguageModel.objects.filter(name=name).exclude(path=str(folder)).exists():
-        name += "-folder"
-    row, _ = LanguageModel.objects.update_or_create(
-        name=name,
-        defaults={"source": LanguageModel.Source.FOLDER, "path": str(folder), "engine": "mlx"},
-    )
-    return row
+def model_serve_path(path: str | Path) -> LanguageModel:
+    """Register the model in a folder or a GGUF file, for `serve --model <path>`."""
+    found = own.named(Path(path).expanduser().resolve())
+    known = LanguageModel.objects.filter(path=found.path, source=found.source).first()
+    if known:
+        return known
+    while LanguageModel.objects.filter(name=found.name).exists():
+        found = dataclasses.replace(found, name=_other_name(found.name))
+    return catalogue.model_add(found)
+
+
+def _other_name(name: str) -> str:
+    return ":".join([f"{repository_of(name)}-folder", *filter(None, [tag_of(name)])])
 
 
 # --- Loading and unloading -----------------------------------------------------------------------
@@ -200,7 +236,7 @@ def _default_load() -> None:
     """Or what stands in for it. The row and the log tell of errors."""
     try:
         REGISTRY.release(_default_acquire(model_default()))
-    except InferenceError as error:
+    except CortexError as error:
         logger.info("No default model now: %s", error)
     finally:
         connections.close_all()
@@ -211,25 +247,20 @@ def _model_find_or_register(name: str, by: User | None) -> LanguageModel:
     try:
         return model_resolve(name)
     except ModelNotFound:
-        repository = name if "/" in name else name.replace("__", "/", 1)
+        repository = spellings(name)[-1]
         if "/" not in repository:
             raise
         _permit(by)
-        hub.exists_check(repository)
-        return model_register(name=repository)
+        return catalogue.model_add(hub.found(id_check(repository)))
 
 
 def model_register(*, name: str) -> LanguageModel:
-    """A row for a model by id: the embedded one, a folder in MODEL_CACHE_DIR, or of the hub."""
-    sources.id_check(name)
-    source, path = LanguageModel.Source.HUGGINGFACE, ""
-    folder = Path(settings.MODEL_CACHE_DIR) / name
-    if name == embedded.MODEL:
-        source = LanguageModel.Source.EMBEDDED
-    elif folder.is_dir():
-        source, path = LanguageModel.Source.FOLDER, str(folder)
-    defaults = {"source": source, "path": path}
-    return LanguageModel.objects.get_or_create(name=name, defaults=defaults)[0]
+    """A row for a model by id: what the catalogue knows, else a model of the hub."""
+    id_check(name)
+    if row := _row_of([name]) or _row_meant([name]):
+        return row
+    catalogue.catalogue_sync()
+    return _row_of([name]) or _row_meant([name]) or catalogue.model_add(hub.to_fetch(name))
 
 
 def model_unload(*, name: str, by: User | None = None) -> LanguageModel:
@@ -238,8 +269,39 @@ def model_unload(*, name: str, by: User | None = None) -> LanguageModel:
     _permit(by)
     row = model_resolve(name)
     REGISTRY.unload(row.name)
-    row.refresh_from_db()
+    _state_change(row, State.PAUSED, State.UNLOADED, progress=0.0)
     return row
+
+
+def model_pause(*, name: str, by: User | None = None) -> LanguageModel:
+    """Give a download up for now: what has come stays, and the next load goes on from there.
+    Nothing happens to a model that is not being downloaded."""
+    _permit(by)
+    row = model_resolve(name)
+    if row.state == State.DOWNLOADING:
+        REGISTRY.unload(row.name)
+        _state_change(row, State.UNLOADED, State.PAUSED, progress=row.progress)
+    return row
+
+
+def model_dismiss(*, name: str, by: User | None = None) -> LanguageModel:
+    """Forget the model's last error: somebody has seen it."""
+    _permit(by)
+    row = model_resolve(name)
+    LanguageModel.objects.filter(pk=row.pk).update(last_error="")
+    _state_change(row, State.FAILED, State.UNLOADED)
+    return row
+
+
+def _state_change(row: LanguageModel, state: str, then: str, **fields: object) -> None:
+    """Change the state if it is still what it was, and read the row anew."""
+    LanguageModel.objects.filter(pk=row.pk, state=state).update(state=then, **fields)
+    row.refresh_from_db()
+
+
+def model_error_keep(*, name: str, error: str) -> None:
+    """Note what went wrong with a model, until it is dismissed or loaded again."""
+    LanguageModel.objects.filter(name=name).update(last_error=error)
 
 
 def model_set_default(*, name: str, by: User | None = None) -> LanguageModel:
@@ -260,16 +322,34 @@ def model_delete(*, name: str, by: User | None = None) -> None:
     row = model_resolve(name)
     if row.source == LanguageModel.Source.EMBEDDED:
         raise InvalidRequest(f"{row.name} comes with Cortex and stays.", field="model")
+    if row.source in (LanguageModel.Source.LMSTUDIO, LanguageModel.Source.OLLAMA):
+        raise InvalidRequest(
+            f"{row.name} belongs to {row.get_source_display()}: delete it there.", field="model"
+        )
     REGISTRY.unload(row.name)
     if row.source == LanguageModel.Source.HUGGINGFACE:
         hub.delete(row.name)
-    elif row.path and Path(row.path).parent == Path(settings.MODEL_CACHE_DIR).resolve():
-        shutil.rmtree(row.path, ignore_errors=True)
+    elif row.source == LanguageModel.Source.FOLDER:
+        own.delete(Path(row.path))
+    sources.forget(row)
     row.delete()
     catalogue.catalogue_sync()
 
 
 # --- Looking -------------------------------------------------------------------------------------
+
+
+def models_offered() -> list[LanguageModel]:
+    """What a person may want to pick: not what is recommended on other kinds of machine only, and
+    nothing that is broken."""
+    default = model_default().name
+    rows = [row for row in model_list() if not row.problem]
+    return [row for row in rows if overview.model_info(row, default).offered]
+
+
+def model_is_here(row: LanguageModel) -> bool:
+    """Could it be loaded without the network?"""
+    return overview.is_downloaded(row)
 
 
 def model_info(row: LanguageModel) -> ModelInfo:
@@ -279,10 +359,54 @@ def model_info(row: LanguageModel) -> ModelInfo:
 
 def model_infos(rows: Iterable[LanguageModel] | None = None) -> list[ModelInfo]:
     """The same of many; of all that can be picked by default. The default one comes first, then
-    what is loaded, then what is here."""
+    what is loaded, then what is here, then what fits."""
     default = model_default().name
     infos = [overview.model_info(row, default) for row in (model_list() if rows is None else rows)]
-    return sorted(infos, key=lambda info: (not info.default, not info.loaded, not info.downloaded))
+    return sorted(
+        infos,
+        key=lambda info: (
+            not info.default,
+            not info.loaded,
+            not info.downloaded,
+            info.fits is False,
+            not info.recommended,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HubMatch:
+    """A model that a search of the hub found; `here`: on this machine already."""
+
+    id: str
+    format: str
+    size: str
+    size_bytes: int
+    license: str
+    downloads: int
+    gated: bool
+    here: bool
+    fits: bool | None
+    fits_reason: str
+
+
+def hub_search(*, words: str) -> list[HubMatch]:
+    """Search the hub for models that can run on this machine. Raises HubUnreachable."""
+    rows = {row.name: row for row in model_list()}
+    here = {name for name, row in rows.items() if model_is_here(row)}
+    here |= {repository_of(name) for name in here}
+    return [_match(model, here) for model in search.search(words)]
+
+
+def _match(model: search.HubModel, here: set[str]) -> HubMatch:
+    fits, reason = overview.size_fit(model.size_bytes)
+    return HubMatch(
+        **dataclasses.asdict(model),
+        size=overview.readable(model.size_bytes),
+        here=model.id in here,
+        fits=fits,
+        fits_reason=reason,
+    )
 
 
 # --- The process ---------------------------------------------------------------------------------
@@ -290,15 +414,21 @@ def model_infos(rows: Iterable[LanguageModel] | None = None) -> list[ModelInfo]:
 
 def startup() -> None:
     """For a serving process: forget what a former one had loaded, and look what there is."""
-    LanguageModel.objects.exclude(state__in=[State.UNLOADED, State.FAILED]).update(
+    rows = LanguageModel.objects
+    rows.filter(state=State.DOWNLOADING).update(state=State.PAUSED, stage="")
+    rows.exclude(state__in=[State.UNLOADED, State.FAILED, State.PAUSED]).update(
         state=State.UNLOADED, stage="", progress=0.0
     )
     catalogue.catalogue_sync()
 
 
 def shutdown() -> None:
-    """End every model process."""
+    """End every model process. Downloads go on when they are wanted again."""
+    rows = LanguageModel.objects
+    fetched = dict(rows.filter(state=State.DOWNLOADING).values_list("pk", "progress"))
     REGISTRY.shutdown()
+    for pk, progress in fetched.items():
+        rows.filter(pk=pk, state=State.UNLOADED).update(state=State.PAUSED, progress=progress)
 
 
 def memory_used() -> int:

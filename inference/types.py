@@ -11,15 +11,16 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from common.types import JSON
+
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled", "error"]
-JSON = dict[str, Any]
 
 INTERACTIVE, AGENT, BATCH = 0, 1, 2  # priorities: a lower number is served first
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class WrittenCall:
     """A call that a model made. `arguments` is JSON text exactly as the model wrote it."""
 
     id: str
@@ -28,12 +29,12 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class PromptMessage:
     """One turn of a conversation, in the OpenAI chat convention."""
 
     role: Role
     content: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[WrittenCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
 
@@ -49,7 +50,10 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is drawn. Temperature 0 is greedy; top_k 0 and min_p 0 are off."""
+    """How the next token is drawn. Temperature 0 is greedy; top_k 0 and min_p 0 are off.
+
+    `repetition_guard` ends an answer that runs in a circle, whatever engine writes it.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -59,6 +63,57 @@ class Sampling:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int | None = None
+    repetition_guard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a number of a request may be: from `low` to `high`; `is_open`: above `low`, not at it.
+    `help` tells people what it does."""
+
+    name: str
+    low: float
+    high: float
+    help: str = ""
+    is_open: bool = False
+    is_whole: bool = False
+
+    def allows(self, value: float) -> bool:
+        """Whether the value lies within; NaN does not."""
+        above = self.low < value if self.is_open else self.low <= value
+        return above and value <= self.high
+
+    @property
+    def words(self) -> str:
+        """Say the limit, for messages: "above 0, at most 1"."""
+        if self.is_open:
+            return f"above {self.low:g}, at most {self.high:g}"
+        return f"from {_plain(self.low)} to {_plain(self.high)}"
+
+
+def _plain(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+# The one place that knows what sampling may be; defaults stand in Sampling itself.
+LIMITS = {
+    limit.name: limit
+    for limit in (
+        Limit("temperature", 0, 2, "0 is exact, 2 is wild."),
+        Limit("top_p", 0, 1, "Share of likely words to draw from.", is_open=True),
+        Limit("top_k", 0, 2**31 - 1, "Only so many likeliest tokens; 0 is off.", is_whole=True),
+        Limit("min_p", 0, 1, "Least probability, as a share of the likeliest; 0 is off."),
+        # Nearer to 0 the logits would overflow, and no probability would be a number any more.
+        Limit("repetition_penalty", 0.01, 10, "Above 1 repeats less; 1 is off."),
+        Limit("presence_penalty", -2, 2, "Above 0 brings new topics; 0 is off."),
+        Limit("frequency_penalty", -2, 2, "Above 0 repeats words less; 0 is off."),
+        Limit("seed", 0, 2**64 - 1, "The same seed draws the same answer.", is_whole=True),
+    )
+}
+REPETITION_GUARD_HELP = "Ends an answer that runs in a circle."
+TOP_LOGPROBS = Limit("top_logprobs", 0, 20, "Alternatives told with each token.", is_whole=True)
+MOST_STOPS = 16
+STOPS_WORDS = f"at most {MOST_STOPS} texts, none of them empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +135,10 @@ class GenerationRequest:
     `model` is a model id; "" means the default one. `max_tokens` None means DEFAULT_MAX_TOKENS;
     it is capped by what the context has left. `tool_choice` is "auto", "none", "required" or a
     tool's name. `top_logprobs` None gives no logprobs, 0 gives those of the chosen tokens only.
+    `echo_prompt` asks for the prompt as the model is given it, in `Delta.prompt`.
     """
 
-    messages: tuple[Message, ...] = ()
+    messages: tuple[PromptMessage, ...] = ()
     prompt: str | None = None
     model: str = ""
     sampling: Sampling = field(default_factory=Sampling)
@@ -95,6 +151,7 @@ class GenerationRequest:
     top_logprobs: int | None = None
     priority: int = INTERACTIVE
     owner: str = ""
+    echo_prompt: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -104,7 +161,7 @@ class Usage:
 
     `cached_tokens` of the prompt were not computed anew; `cache_miss` says in words why there were
     no more of them, where that is of interest. `forced_tokens` of the completion followed from the
-    grammar and cost no decode step.
+    grammar and cost no decode step. `stopped_by` is "repetition" where the guard ended the answer.
     """
 
     prompt_tokens: int = 0
@@ -116,6 +173,7 @@ class Usage:
     prefill_seconds: float = 0.0
     first_token_seconds: float = 0.0  # from submission to the first token
     decode_seconds: float = 0.0
+    stopped_by: Literal["", "repetition"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +190,17 @@ class Delta:
     """What one decode step adds to one answer. The last has a finish_reason and the usage.
 
     `tool_calls` holds whole calls only: a call is given out when it is complete and parsed.
+    `prompt` stands in the first, where the request asks for it: the text that the template gave,
+    or the messages as JSON where a server renders them.
     """
 
     text: str = ""
     thinking: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[WrittenCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +209,7 @@ class Completion:
 
     text: str
     thinking: str
-    tool_calls: tuple[ToolCall, ...]
+    tool_calls: tuple[WrittenCall, ...]
     logprobs: tuple[TokenLogprob, ...]
     finish_reason: FinishReason
     usage: Usage
@@ -158,13 +219,16 @@ class Completion:
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
     """What an engine says of a loaded model. Sizes in bytes; abilities as short words
-    ("tools", "thinking", "grammar", "logprobs")."""
+    ("tools", "thinking", "grammar", "logprobs"). `runtime` names what computes, for people, and
+    `runtime_notes` why something faster does not."""
 
     context_length: int
     parameters: int = 0
     weight_bytes: int = 0
     abilities: tuple[str, ...] = ()
     device: str = ""
+    runtime: str = ""
+    runtime_notes: tuple[str, ...] = ()
 
 
 def encode(value: Any) -> JSON:
@@ -183,10 +247,10 @@ def decode_request(data: JSON) -> GenerationRequest:
     return GenerationRequest(**plain)
 
 
-def decode_message(data: JSON) -> Message:
-    """A Message from its JSON form; unknown fields raise TypeError."""
-    calls = tuple(ToolCall(**call) for call in data.get("tool_calls") or ())
-    return Message(**{**data, "tool_calls": calls})
+def decode_message(data: JSON) -> PromptMessage:
+    """A PromptMessage from its JSON form; unknown fields raise TypeError."""
+    calls = tuple(WrittenCall(**call) for call in data.get("tool_calls") or ())
+    return PromptMessage(**{**data, "tool_calls": calls})
 
 
 def encode_delta(delta: Delta) -> JSON:
@@ -197,7 +261,7 @@ def encode_delta(delta: Delta) -> JSON:
 def decode_delta(data: JSON) -> Delta:
     """The inverse of `encode_delta`."""
     plain = dict(data)
-    plain["tool_calls"] = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
+    plain["tool_calls"] = tuple(WrittenCall(**call) for call in data.get("tool_calls", ()))
     plain["logprobs"] = tuple(
         TokenLogprob(
             token=entry["token"],

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
-from inference.errors import InvalidRequest
-from inference.types import GenerationRequest
-
-RANGES = {
-    "temperature": (0.0, 2.0),
-    "top_p": (0.0, 1.0),
-    "min_p": (0.0, 1.0),
-    "presence_penalty": (-2.0, 2.0),
-    "frequency_penalty": (-2.0, 2.0),
-    "repetition_penalty": (0.0, 10.0),
-}
-NOT_ZERO = ("top_p", "repetition_penalty")
-MAX_TOP_LOGPROBS = 20
-MAX_STOPS = 16
-SEED_LIMIT = 2**64
+from common.errors import InvalidRequest
+from inference.types import LIMITS, MOST_STOPS, STOPS_WORDS, TOP_LOGPROBS, GenerationRequest
 
 
 def request_check(request: GenerationRequest) -> None:
-    """InvalidRequest with details["field"] unless the request can be served as it stands."""
+    """Raise InvalidRequest with details["field"] unless the request can be served as it stands."""
+    values_check(request)
+    _check_tools(request)
+
+
+def values_check(request: GenerationRequest) -> None:
+    """Check input, sampling and limits: all but the tools, which the model's process sees to
+    itself when it looks for the calls that are wanted."""
     _check_input(request)
     _check_sampling(request)
     _check_limits(request)
-    _check_tools(request)
 
 
 def _check_input(request: GenerationRequest) -> None:
@@ -40,26 +31,19 @@ def _check_input(request: GenerationRequest) -> None:
 
 
 def _check_sampling(request: GenerationRequest) -> None:
-    for name, (low, high) in RANGES.items():
+    for name, limit in LIMITS.items():
         value = getattr(request.sampling, name)
-        if not math.isfinite(value) or not low <= value <= high:
-            raise wrong(name, f"{value} is not between {low:g} and {high:g}")
-        if name in NOT_ZERO and value == 0:
-            raise wrong(name, "must be above 0")
-    if request.sampling.top_k < 0:
-        raise wrong("top_k", "must be 0 (off) or more")
-    seed = request.sampling.seed
-    if seed is not None and not 0 <= seed < SEED_LIMIT:
-        raise wrong("seed", "must be from 0 to 2**64 - 1")
+        if value is not None and not limit.allows(value):
+            raise wrong(name, f"{value} is not {limit.words}")
 
 
 def _check_limits(request: GenerationRequest) -> None:
     if request.max_tokens is not None and request.max_tokens < 1:
         raise wrong("max_tokens", "must be 1 or more")
-    if len(request.stop) > MAX_STOPS or not all(request.stop):
-        raise wrong("stop", f"at most {MAX_STOPS} texts, none of them empty")
-    if request.top_logprobs is not None and not 0 <= request.top_logprobs <= MAX_TOP_LOGPROBS:
-        raise wrong("top_logprobs", f"must be from 0 to {MAX_TOP_LOGPROBS}")
+    if len(request.stop) > MOST_STOPS or not all(request.stop):
+        raise wrong("stop", STOPS_WORDS)
+    if request.top_logprobs is not None and not TOP_LOGPROBS.allows(request.top_logprobs):
+        raise wrong("top_logprobs", f"must be {TOP_LOGPROBS.words}")
 
 
 def _check_tools(request: GenerationRequest) -> None:

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import cast
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import reswap, retarget
 
+from common.errors import CortexError
+from common.pages import PageRequest
+from common.problems import problem_at
+from common.users import user_of
 from inference import services
-from inference.errors import InferenceError
 from inference.models import LanguageModel
 
 UNCHANGED = 204  # htmx then leaves the page as it is
+WORDS = 200  # characters of a search
 WITH_ERROR = 422  # htmx swaps it as it does a success
 
 ACTIONS: dict[str, Callable[..., object]] = {
     "load": services.model_load_start,
     "unload": services.model_unload,
+    "pause": services.model_pause,
+    "dismiss": services.model_dismiss,
     "default": services.model_set_default,
     "delete": services.model_delete,
+}
+
+
+GROUPS = {
+    "ready": "Ready",
+    "disk": "On this disk",
+    "download": "To download",
 }
 
 
@@ -36,10 +48,10 @@ class AddForm(forms.Form):
 
 
 @require_GET
-def models(request: HttpRequest) -> HttpResponse:
+def models(request: PageRequest) -> HttpResponse:
     """All models. The page asks again every few moments and gets 204 while nothing has changed."""
-    if not request.headers.get("HX-Request"):
-        return render(request, "inference/models.html", _context(request, services.model_list()))
+    if not request.htmx:
+        return render(request, "inference/models.html", _context(request))
     html, version = _list(request)
     if request.GET.get("version") == version:
         return HttpResponse(status=UNCHANGED)
@@ -47,64 +59,99 @@ def models(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def model_change(request: HttpRequest, id: int, action: str) -> HttpResponse:
+def model_change(request: PageRequest, id: int, action: str) -> HttpResponse:
     """Load, unload, make default or delete; the list as it is then."""
     row = get_object_or_404(LanguageModel, pk=id)
     change = ACTIONS.get(action)
     if change is None:
         return HttpResponse(status=404)
-    return _do(request, lambda: change(name=row.name, by=_user(request)))
-
-
-@require_POST
-def model_add(request: HttpRequest) -> HttpResponse:
-    """Fetch a model from the hub."""
-    form = AddForm(request.POST)
-    if not form.is_valid():
-        return _answer(request, "Write the id of a model, such as organisation/name.")
-    name = form.cleaned_data["name"].strip()
-    return _do(request, lambda: services.model_load_start(name=name, by=_user(request)))
-
-
-def _do(request: HttpRequest, change: Callable[[], object]) -> HttpResponse:
     try:
-        change()
-    except InferenceError as error:
-        return _answer(request, str(error))
+        change(name=row.name, by=user_of(request))
+    except CortexError as error:
+        services.model_error_keep(name=row.name, error=problem_at(error, request).message)
+        return _answer(request, WITH_ERROR)
     return _answer(request)
 
 
-def _answer(request: HttpRequest, problem: str = "") -> HttpResponse:
-    if not request.headers.get("HX-Request") and not problem:
-        return redirect("models")
-    if not request.headers.get("HX-Request"):
-        context = _context(request, services.model_list()) | {"problem": problem}
+@require_POST
+def model_add(request: PageRequest) -> HttpResponse:
+    """Fetch a model from the hub. What goes wrong stands beside the form, where no poll takes it
+    away."""
+    form = AddForm(request.POST)
+    if not form.is_valid():
+        return _add_refused(request, "Write the id of a model, such as organisation/name.")
+    try:
+        services.model_load_start(name=form.cleaned_data["name"].strip(), by=user_of(request))
+    except CortexError as error:
+        return _add_refused(request, problem_at(error, request).message)
+    return _answer(request)
+
+
+def _add_refused(request: PageRequest, problem: str) -> HttpResponse:
+    context: dict[str, object] = {"add_problem": problem}
+    if not request.htmx:
+        context = _context(request) | context
         return render(request, "inference/models.html", context, status=WITH_ERROR)
-    html, _ = _list(request, problem)
-    return HttpResponse(html, status=WITH_ERROR if problem else 200)
+    answer = render(request, "inference/_add_problem.html", context, status=WITH_ERROR)
+    return reswap(retarget(answer, "#add-problem"), "outerHTML")
 
 
-def _list(request: HttpRequest, problem: str = "") -> tuple[str, str]:
+@require_GET
+def model_search(request: PageRequest) -> HttpResponse:
+    """Search the hub by words: the matches, or a word on why there are none."""
+    found = _search(request)
+    if request.htmx:
+        return render(request, "inference/_found.html", found)
+    return render(request, "inference/models.html", _context(request) | found)
+
+
+def _search(request: PageRequest) -> dict[str, object]:
+    words = request.GET.get("q", "").strip()[:WORDS]
+    if not words:
+        return {"words": ""}
+    try:
+        return {"words": words, "matches": services.hub_search(words=words)}
+    except CortexError as error:
+        return {"words": words, "search_problem": problem_at(error, request).message}
+
+
+@require_POST
+def model_refresh(request: PageRequest) -> HttpResponse:
+    """Look anew at what is on this machine; the list as it is then."""
+    services.model_refresh()
+    return _answer(request)
+
+
+def _answer(request: PageRequest, status: int = 200) -> HttpResponse:
+    if request.htmx:
+        html, _ = _list(request)
+        return HttpResponse(html, status=status)
+    if status == WITH_ERROR:
+        return render(request, "inference/models.html", _context(request), status=status)
+    return redirect("models")
+
+
+def _list(request: PageRequest) -> tuple[str, str]:
     """The list's HTML, and a word that changes when it does."""
-    context = _context(request, list(LanguageModel.objects.all())) | {"problem": problem}
+    context = _context(request)
     html = render_to_string("inference/_models.html", context, request)
     return html, str(context["version"])
 
 
-def _context(request: HttpRequest, rows: list[LanguageModel]) -> dict[str, object]:
-    infos = services.model_infos(rows)
+def _context(request: PageRequest) -> dict[str, object]:
+    rows = services.model_list()
+    infos = [info for info in services.model_infos(rows) if info.offered]
     pks = {row.name: row.pk for row in rows}
     used = services.memory_used()
+    groups = [
+        (name, title, [(pks[info.id], info) for info in infos if info.group == name])
+        for name, title in GROUPS.items()
+    ]
     return {
-        "models": [(pks[info.id], info) for info in infos],
+        "groups": [group for group in groups if group[2]],
         "moving": any(info.is_moving for info in infos),
         "used": used,
         "limit": settings.MODEL_MEMORY_LIMIT,
-        "may_manage": services.may_manage_models(_user(request)),
+        "may_manage": services.may_manage_models(user_of(request)),
         "version": hashlib.sha1(repr((infos, used)).encode(), usedforsecurity=False).hexdigest(),
-        "problem": "",
     }
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -11,15 +11,22 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from cortex_site.access import owner_get
-from inference.blas import blas_load
-from tests.scripted import scripted  # noqa: F401  a fixture
+from inference.library import catalogue
+from inference.mlx_worker.blas import blas_load
+from tests.scripted import ScriptedEngine, scripted_model
 from tests.server import CortexServer, ServerFactory
 
 # Whichever test module imports MLX first: without this it would compute ten times slower.
 blas_load()
 
 LOG_TAIL = 12_000  # characters of a server's log that a failure shows
-REAL = ("model", "live", "browser")  # markers of tests that CI must not skip
+REAL = ("model", "live", "browser", "services")  # markers of tests that CI must not skip
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a database of its own, which the catalogue is not synced into yet."""
+    monkeypatch.setattr(catalogue, "_synced", None)
 
 
 @pytest.fixture
@@ -46,6 +53,13 @@ def other_client(other_user: User) -> Client:
     client = Client(HTTP_ACCEPT="text/html")
     client.force_login(other_user)
     return client
+
+
+@pytest.fixture
+def scripted(db: None) -> Iterator[ScriptedEngine]:
+    """The engine of the default model: it says what the test told it to."""
+    with scripted_model() as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pytest
-
+from common.errors import CortexError
 from inference import services
 from inference.engines import ENGINES
 from inference.engines.base import DeltaStream, Engine, EngineConfig, OnChange, Progress
-from inference.errors import GenerationFailed, InferenceError
+from inference.errors import GenerationFailed
 from inference.models import LanguageModel
 from inference.types import (
     Delta,
@@ -21,9 +20,10 @@ from inference.types import (
     GenerationRequest,
     ModelDescription,
     TokenLogprob,
-    ToolCall,
     Usage,
+    WrittenCall,
 )
+from tests.waiting import eventually
 
 MODEL = "scripted-model"
 
@@ -31,6 +31,11 @@ MODEL = "scripted-model"
 def words(text: str) -> tuple[str, ...]:
     """The text cut after each space, as a model streams it."""
     return tuple(part for part in text.replace(" ", " \0").split("\0") if part)
+
+
+def sent_text(request: GenerationRequest) -> str:
+    """What the engine says that the model was sent."""
+    return "\n".join(f"<{message.role}> {message.content}" for message in request.messages)
 
 
 @dataclass
@@ -45,10 +50,10 @@ class Reply:
 
     text: str | tuple[str, ...] = ""
     thinking: str | tuple[str, ...] = ""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[WrittenCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
-    error: InferenceError | None = None
+    error: CortexError | None = None
     usage: Usage | None = None
     delay: float = 0.0
     gate: threading.Event | None = None
@@ -90,6 +95,8 @@ class ScriptedStream(DeltaStream):
     def _run(self) -> Iterator[Delta]:
         reply, written = self._reply, 0
         reply.started.set()
+        if self.request.echo_prompt:
+            yield Delta(prompt=sent_text(self.request))
         for delta in reply.deltas():
             self._hold(written)
             if self._cancelled.is_set():
@@ -138,6 +145,7 @@ class ScriptedEngine(Engine):
         self.streams: dict[str, ScriptedStream] = {}
         self.fallback: Reply | None = None
         self.context_length = context_length
+        self.parameters = 0
         self._lock = threading.Lock()
 
     def reply(self, text: str | tuple[str, ...] = "", **options: object) -> Reply:
@@ -148,10 +156,7 @@ class ScriptedEngine(Engine):
 
     def wait_for_requests(self, count: int, timeout: float = 10.0) -> list[GenerationRequest]:
         """Blocks until that many requests have come in."""
-        deadline = time.monotonic() + timeout
-        while len(self.requests) < count:
-            assert time.monotonic() < deadline, f"{len(self.requests)} of {count} requests came"
-            time.sleep(0.005)
+        eventually(lambda: len(self.requests) >= count, timeout)
         return self.requests
 
     def make(self, config: EngineConfig, on_change: OnChange) -> ScriptedEngine:
@@ -186,7 +191,18 @@ class ScriptedEngine(Engine):
 
     def describe(self) -> ModelDescription:
         abilities = ("tools", "thinking", "grammar", "logprobs")
-        return ModelDescription(context_length=self.context_length, abilities=abilities)
+        return ModelDescription(
+            context_length=self.context_length, parameters=self.parameters, abilities=abilities
+        )
+
+    def queued(self) -> int:
+        return 0
+
+    def place(self, request_id: str) -> None:
+        return None
+
+    def wait(self, position: int) -> float:
+        return 0.0
 
     def memory_bytes(self) -> int:
         return 0
@@ -200,8 +216,8 @@ def engine_make(config: EngineConfig, on_change: OnChange) -> ScriptedEngine:
     return _current[-1].make(config, on_change)
 
 
-@pytest.fixture
-def scripted(db: None) -> Iterator[ScriptedEngine]:
+@contextmanager
+def scripted_model() -> Iterator[ScriptedEngine]:
     """A ScriptedEngine behind the default model, reached through the product's own registry."""
     engine = ScriptedEngine()
     _current.append(engine)

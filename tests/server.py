@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import requests
+
 ROOT = Path(__file__).resolve().parent.parent
 LISTENING = re.compile(r"Cortex is at (http://(\S+):(\d+))")
 START_SECONDS, STOP_SECONDS = 120, 20
@@ -99,6 +101,11 @@ class CortexServer:
             time.sleep(0.05)
         self.kill()
         raise ServerDied(self.log()[before:])
+
+    def active_requests(self) -> int:
+        """How many requests the models are working on."""
+        models = requests.get(f"{self.url}/api/models", timeout=60).json()["models"]
+        return sum(model["active_requests"] for model in models)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it as a person would; gives its exit code."""

@@ -12,6 +12,7 @@ atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 os.environ["DATA_DIR"] = DATA
 os.environ["ENV_FILE"] = os.devnull  # a developer's .env is for the server
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # no test reaches a hub
+os.environ["OLLAMA_MODELS"] = os.environ["LMSTUDIO_HOME"] = os.path.join(DATA, "nothing")
 os.environ["DEFAULT_MODEL"] = "smollm2-135m-instruct"
 os.environ["MODEL_CACHE_DIR"] = str(Path("~/.cache/cortex-tests/models").expanduser())
 # Each test process has a core of its own: BLAS threads that wait for each other would fight for it.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.text import Truncator
 
+from common.users import user_of
 from tooling import services
 from tooling.builtin.web_search import unknown_backends
 from tooling.models import SearchSettings, Tool, ToolCall
@@ -35,7 +35,7 @@ class ToolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tool]:
-        """The tools that there are; rows of removed packages wait unseen for their return."""
+        """Give the tools that there are; rows of removed packages wait unseen for their return."""
         return super().get_queryset(request).filter(name__in=services.tool_rows())
 
     @admin.display()
@@ -47,13 +47,13 @@ class ToolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> None:
         services.tool_configure(
             name=obj.name,
-            by=cast(User, request.user),
+            by=user_of(request),
             enabled=obj.enabled,
             admins_only=obj.admins_only,
         )
 
     def log_change(self, request: HttpRequest, obj: Tool, message: Any) -> None:  # type: ignore[override]
-        """The services have written it already."""
+        """Write nothing: the services have written it already."""
 
     @admin.action(description="Enable the selected tools", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Tool]) -> None:
@@ -66,7 +66,7 @@ class ToolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _switch(self, request: HttpRequest, queryset: QuerySet[Tool], enabled: bool) -> None:
         names = list(queryset.values_list("name", flat=True))
         for name in names:
-            services.tool_configure(name=name, by=cast(User, request.user), enabled=enabled)
+            services.tool_configure(name=name, by=user_of(request), enabled=enabled)
         text = f"{'Enabled' if enabled else 'Disabled'}: {', '.join(names)}."
         self.message_user(request, text, messages.SUCCESS)
 
@@ -87,7 +87,7 @@ class ToolCallAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="error")
     def problem(self, call: ToolCall) -> str:
-        """The last line of a traceback says what it was."""
+        """Give the last line of a traceback, which says what it was."""
         return Truncator(call.error.strip().rpartition("\n")[2]).chars(100)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

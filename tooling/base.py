@@ -10,7 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-JSON = dict[str, Any]
+from common.types import JSON
+from inference.types import ToolSpec
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object")
 
@@ -56,7 +57,7 @@ class ToolParameter:
         }
 
     def as_schema(self) -> JSON:
-        """The JSON Schema of its value."""
+        """Give the JSON Schema of its value."""
         return {"type": self.type, "description": self.description, **self._limits()}
 
     def _limits(self) -> JSON:
@@ -75,12 +76,14 @@ class ToolParameter:
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a call gave: `result` (JSON-ready) when it succeeded, else `error`, a sentence that a
-    person or a model can act upon. `untrusted` marks text from outside, such as web pages."""
+    person or a model can act upon. `untrusted` marks text from outside, such as web pages.
+    `cut_off` says that the server died within the call, so that nobody knows what it did."""
 
     success: bool
     result: Any = None
     error: str | None = None
     untrusted: bool = False
+    cut_off: bool = False
 
     def as_json(self) -> JSON:
         return {"success": self.success, "result": self.result, "error": self.error}
@@ -134,10 +137,14 @@ class BaseTool(ABC):
         return self.stop_event.is_set()
 
     def schema(self) -> JSON:
-        """The JSON Schema of all arguments together."""
+        """Give the JSON Schema of all arguments together."""
         return {
             "type": "object",
             "properties": {name: p.as_schema() for name, p in self.parameters.items()},
             "required": [name for name, p in self.parameters.items() if p.required],
             "additionalProperties": False,
         }
+
+    def spec(self) -> ToolSpec:
+        """Tell what a model is told of it."""
+        return ToolSpec(self.name, self.description, self.schema())

@@ -1,33 +1,30 @@
-"""Why a tool could not be run at all. What goes wrong inside a tool is a ToolResult instead.
-
-Each error knows its HTTP status and its code, as those of `inference.errors` do.
-"""
+"""Why a tool could not be run at all. What goes wrong inside a tool is a ToolResult instead."""
 
 from __future__ import annotations
 
-from typing import Any
+from common.errors import CortexError
 
 
-class ToolError(Exception):
-    """The root. `str(error)` is a sentence for the person who asked."""
+class ToolError(CortexError):
+    """The root of what tools refuse."""
 
-    status = 500
     code = "tool_error"
-    retry_after: int | None = None  # seconds
-
-    def __init__(self, message: str, **details: Any) -> None:
-        super().__init__(message)
-        self.details = details
 
 
 class ToolNotFound(ToolError):
+    """There is no such tool."""
+
     status = 404
     code = "tool_not_found"
+    example = "There is no tool named 'abacus'. Tools: calculator."
 
 
 class ToolDisabled(ToolError):
+    """The tool is turned off."""
+
     status = 409
     code = "tool_disabled"
+    example = "The tool calculator is disabled."
 
 
 class ToolNotAllowed(ToolError):
@@ -35,13 +32,19 @@ class ToolNotAllowed(ToolError):
 
     status = 403
     code = "tool_not_allowed"
+    example = "You may not call calculator."
 
 
 class InvalidArguments(ToolError):
-    """details: field (parameters.<name> of the first problem), problems (all of them)."""
+    """The arguments do not fit the tool's parameters.
+
+    details: field (parameters.<name> of the first problem), problems (all of them).
+    """
 
     status = 400
     code = "invalid_arguments"
+    example = "calculator: parameters.expression is missing."
+    example_details = {"field": "parameters.expression"}
 
 
 class ToolsBusy(ToolError):

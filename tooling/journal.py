@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 
-from tooling.base import JSON
+from common.text import storable
+from common.types import JSON
 from tooling.models import ToolCall
-from tooling.running import Outcome
+from tooling.running import CallOutcome
 
 MAX_LOGGED = 20_000  # characters of a text in the log, and of a whole result as JSON
 LOOK_EVERY = 0.5  # seconds between looks at a row's cancel_requested
@@ -39,15 +40,15 @@ def call_begin(
     )
 
 
-def call_finish(call: ToolCall, outcome: Outcome) -> None:
-    whole = _printable(outcome.result.result)
+def call_finish(call: ToolCall, outcome: CallOutcome) -> None:
+    whole = storable(outcome.result.result)
     call.result = _cut(whole)
     notes = [call.note] if call.note else []
     if call.result != whole:
         notes.append(f"Result: the first {MAX_LOGGED:,} characters of {len(_text(whole)):,}.")
     call.note = " ".join(notes)
     call.state = outcome.state
-    call.error = _printable(outcome.result.error or "")[:MAX_LOGGED]
+    call.error = storable(outcome.result.error or "")[:MAX_LOGGED]
     call.duration_seconds = outcome.seconds
     call.save(update_fields=["result", "note", "state", "error", "duration_seconds"])
 
@@ -75,16 +76,6 @@ def _text(value: Any) -> str:
 
 def _cut(value: Any) -> Any:
     """The value if it is short, else the beginning of it as text."""
-    text = _text(_printable(value))
-    return _printable(value) if len(text) <= MAX_LOGGED else text[:MAX_LOGGED]
-
-
-def _printable(value: Any) -> Any:
-    """The value without NUL characters, which PostgreSQL does not store."""
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, list):
-        return [_printable(item) for item in value]
-    if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
-    return value
+    kept = storable(value)
+    text = _text(kept)
+    return kept if len(text) <= MAX_LOGGED else text[:MAX_LOGGED]

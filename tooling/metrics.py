@@ -1,10 +1,10 @@
-"""What /metrics tells of tools; see `inference.metrics`."""
+"""What /metrics tells of tools; see `common.metrics`."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter
 
-from inference.metrics import METRICS
+from common.metrics import METRICS
 
 CALLS = Counter(
     "cortex_tool_calls",

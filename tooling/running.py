@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db import connections
 
-from inference.cancellation import CancelScope, cancellable, on_cancel
-from tooling.base import JSON, BaseTool, ToolResult, stop_signal
+from common.cancellation import CancelScope, cancellable, on_cancel
+from common.text import clean
+from common.types import JSON
+from tooling.base import BaseTool, ToolResult, stop_signal
 from tooling.errors import ToolsBusy
 from tooling.models import ToolCall
 
@@ -29,13 +31,13 @@ slots = threading.BoundedSemaphore(MAX_RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     result: ToolResult
     state: ToolCall.State
     seconds: float
 
 
-class Work:
+class RunningCall:
     """A call that has a slot and can be run once.
 
     The slot is given back when the thread ends, which may be later than `run` returns: a tool that
@@ -53,7 +55,7 @@ class Work:
         self.finished = threading.Event()
         self.result = ToolResult(success=False, error=f"{tool.name} ended without a result.")
 
-    def run(self, *, timeout: float, cancelled: Callable[[], bool]) -> Outcome:
+    def run(self, *, timeout: float, cancelled: Callable[[], bool]) -> CallOutcome:
         """Do the work; blocks until it is done, out of time or cancelled (also by the CancelScope
         in which the calling thread works)."""
         start = time.monotonic()
@@ -68,9 +70,9 @@ class Work:
         if state == ToolCall.State.TIMED_OUT:
             error = f"{self.tool.name} was stopped: it took longer than {timeout:g} s."
         if error:
-            return Outcome(ToolResult(success=False, error=error), state, seconds)
+            return CallOutcome(ToolResult(success=False, error=error), state, seconds)
         done = ToolCall.State.SUCCEEDED if self.result.success else ToolCall.State.FAILED
-        return Outcome(self.result, done, seconds)
+        return CallOutcome(self.result, done, seconds)
 
     def abandon(self) -> None:
         """Give the slot back without having run."""
@@ -130,11 +132,7 @@ def _checked(tool: BaseTool, result: Any) -> ToolResult:
         return ToolResult(success=False, error=f"The result of {tool.name} is too long: {size}.")
     return replace(
         result,
-        result=json.loads(_utf8(text), parse_constant=str),
-        error=None if result.error is None else _utf8(str(result.error)),
+        result=json.loads(clean(text), parse_constant=str),
+        error=None if result.error is None else clean(str(result.error)),
         untrusted=result.untrusted or tool.untrusted,
     )
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tooling import api, views
+from tooling.web import api, pages
 
 api_urlpatterns = [
     path("api/tools", api.ToolListView.as_view(), name="api-tools"),
@@ -19,11 +19,11 @@ api_urlpatterns = [
 ]
 
 urlpatterns = [
-    path("tools/", views.tools, name="tools"),
-    path("tools/calls/", views.calls, name="tool-calls"),
-    path("tools/calls/<uuid:id>/", views.call, name="tool-call"),
-    path("tools/calls/<uuid:id>/cancel", views.call_cancel, name="tool-call-cancel"),
-    path("tools/tool/<str:name>/", views.tool, name="tool"),
-    path("tools/tool/<str:name>/run", views.tool_run, name="tool-run"),
-    path("tools/tool/<str:name>/switch", views.tool_switch, name="tool-switch"),
+    path("tools/", pages.tools, name="tools"),
+    path("tools/calls/", pages.calls, name="tool-calls"),
+    path("tools/calls/<uuid:id>/", pages.call, name="tool-call"),
+    path("tools/calls/<uuid:id>/cancel", pages.call_cancel, name="tool-call-cancel"),
+    path("tools/tool/<str:name>/", pages.tool, name="tool"),
+    path("tools/tool/<str:name>/run", pages.tool_run, name="tool-run"),
+    path("tools/tool/<str:name>/switch", pages.tool_switch, name="tool-switch"),
 ]

@@ -8,7 +8,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from tooling.base import JSON, BaseTool, ToolParameter
+from common.text import clean, is_unicode
+from common.types import JSON
+from tooling.base import BaseTool, ToolParameter
 from tooling.errors import InvalidArguments
 
 MAX_DEPTH = 32
@@ -16,7 +18,7 @@ MAX_MESSAGE = 200  # characters; a schema's own message repeats the value, howev
 
 
 def arguments_validate(tool: BaseTool, arguments: Any) -> JSON:
-    """The arguments that `execute` gets: the given ones and the defaults of those left out.
+    """Give the arguments that `execute` gets: the given ones and the defaults of those left out.
 
     Raises InvalidArguments.
     """
@@ -46,7 +48,7 @@ def _value(parameter: ToolParameter, arguments: JSON) -> Any:
 def _unknown(tool: BaseTool, arguments: JSON) -> list[tuple[str, str]]:
     known = ", ".join(tool.parameters) or "none"
     return [
-        (f"parameters.{_printable(name)}", f"is unknown; {tool.name} takes: {known}")
+        (f"parameters.{clean(name)}", f"is unknown; {tool.name} takes: {known}")
         for name in arguments
         if name not in tool.parameters
     ]
@@ -72,7 +74,7 @@ def _unfit(value: Any, depth: int = 0) -> str:
     """What no tool can take, whatever its schema says; "" if there is nothing of the sort."""
     if depth > MAX_DEPTH:
         return f"is nested deeper than {MAX_DEPTH} levels"
-    if isinstance(value, str) and _printable(value) != value:
+    if isinstance(value, str) and not is_unicode(value):
         return "holds half a surrogate pair: that is no Unicode text"
     if isinstance(value, float) and not math.isfinite(value):
         return "must be a finite number"
@@ -100,10 +102,6 @@ def _kind(value: Any) -> str:
     """The name that JSON Schema has for a value's type."""
     names = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}
     return "null" if value is None else names.get(type(value), "object")
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 def _invalid(tool: BaseTool, problems: list[tuple[str, str]]) -> InvalidArguments:

@@ -10,16 +10,23 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from agents.control import cancel_check, closing
-from agents.loops import Decision, Execute, Generate, Loop, LoopEvent, Offer, Policy
-from agents.models import Event
-from inference.errors import InferenceError
-from inference.types import Delta, GenerationRequest, Message, ToolCall
+from agents.loops.contract import (
+    Decision,
+    EventKind,
+    Execute,
+    Generate,
+    Loop,
+    LoopEvent,
+    Offer,
+    Policy,
+)
+from agents.loops.control import cancel_check, closing
+from common.errors import CortexError
+from inference.types import Delta, GenerationRequest, PromptMessage, WrittenCall
 from tooling.base import ToolResult
-from tooling.errors import ToolError
-from tooling.services import result_for_model
+from tooling.results import result_for_model
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 DENIED = "The user did not allow this call. Do not repeat it; go on without it."
 FORBIDDEN = "This tool may not be used here. Go on without it."
@@ -28,7 +35,7 @@ STATES = {"allow": "running", "ask": "waiting", "deny": "denied"}
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ToolCallLimits:
     """Of one answer. After the last round the model is asked once more, and must not call."""
 
     rounds: int = 8
@@ -40,7 +47,7 @@ class Turn:
     """What the model said in one generation."""
 
     text: str
-    calls: tuple[ToolCall, ...]
+    calls: tuple[WrittenCall, ...]
     finish_reason: str
 
 
@@ -55,15 +62,20 @@ def reply_loop(
     *,
     policy: Policy = _allow_all,
     offer: Offer | None = None,
-    limits: Limits = Limits(),
+    limits: ToolCallLimits = ToolCallLimits(),
+    expression: str | None = None,
 ) -> Loop:
     """Answer the request. Without `execute` tool calls are given out and end the answer.
 
     Tools run one after the other, each as `policy` says. What they give, and why one did not run,
     is told to the model; nothing that a tool does ends the answer. `offer` is asked before each
     round but the first for the tools that are open by now; without it they stay those of `request`.
+    With an `expression` the calculator is called before the model is; its result is the answer.
     """
-    return _Answer(generate, execute, policy, offer, limits).give(request)
+    answer = _Answer(generate, execute, policy, offer, limits)
+    if expression is not None and execute is not None:
+        return answer.calculate(request, expression, execute)
+    return answer.give(request)
 
 
 class _Answer:
@@ -75,7 +87,7 @@ class _Answer:
         execute: Execute | None,
         policy: Policy,
         offer: Offer | None,
-        limits: Limits,
+        limits: ToolCallLimits,
     ) -> None:
         self.generate, self.execute = generate, execute
         self.policy, self.offer, self.limits = policy, offer, limits
@@ -97,17 +109,29 @@ class _Answer:
         if self.execute is None:
             for call in turn.calls:
                 yield _call_event(call, "requested")
-        yield LoopEvent(Event.Kind.DONE, {"finish_reason": turn.finish_reason})
+        yield LoopEvent(EventKind.DONE, {"finish_reason": turn.finish_reason})
+
+    def calculate(self, request: GenerationRequest, expression: str, execute: Execute) -> Loop:
+        """State the result without the model, for a small one copies numbers wrongly. A call that
+        gave none is told to the model, which answers then."""
+        written = WrittenCall("", "calculator", json.dumps({"expression": expression}))
+        call, result = yield from self._use_tool(self._with_own_id(written), execute)
+        if result.success:
+            yield LoopEvent(EventKind.TEXT, {"text": f"{expression} = {result.result}"})
+            yield LoopEvent(EventKind.DONE, {"finish_reason": "stop"})
+            return
+        turn = Turn("", (call,), "tool_calls")
+        yield from self.give(_continued(request, turn, [(call, result)]))
 
     def _speak(
         self, request: GenerationRequest, *, is_first: bool
     ) -> Generator[LoopEvent, Decision | None, Turn]:
         texts: list[str] = []
-        calls: list[ToolCall] = []
+        calls: list[WrittenCall] = []
         finish_reason = "cancelled"  # a stream that just ends was closed
         with closing(self.generate(request)) as deltas:
             if is_first:
-                yield LoopEvent(Event.Kind.MODEL, {"id": deltas.model})
+                yield LoopEvent(EventKind.MODEL, {"id": deltas.model})
             for delta in deltas:
                 texts.append(delta.text)
                 calls += delta.tool_calls
@@ -115,7 +139,7 @@ class _Answer:
                 yield from _events(delta)
         return Turn("".join(texts), tuple(map(self._with_own_id, calls)), finish_reason)
 
-    def _with_own_id(self, call: ToolCall) -> ToolCall:
+    def _with_own_id(self, call: WrittenCall) -> WrittenCall:
         """Some models count their calls from 0 in each turn; within a run an id means one call."""
         if not call.id or call.id in self.ids:
             call = replace(call, id=f"call_{uuid.uuid4().hex[:24]}")
@@ -123,16 +147,16 @@ class _Answer:
         return call
 
     def _use_tools(
-        self, calls: Sequence[ToolCall], execute: Execute
-    ) -> Generator[LoopEvent, Decision | None, list[tuple[ToolCall, ToolResult]]]:
+        self, calls: Sequence[WrittenCall], execute: Execute
+    ) -> Generator[LoopEvent, Decision | None, list[tuple[WrittenCall, ToolResult]]]:
         results = []
         for call in calls:
             results.append((yield from self._use_tool(call, execute)))
         return results
 
     def _use_tool(
-        self, call: ToolCall, execute: Execute
-    ) -> Generator[LoopEvent, Decision | None, tuple[ToolCall, ToolResult]]:
+        self, call: WrittenCall, execute: Execute
+    ) -> Generator[LoopEvent, Decision | None, tuple[WrittenCall, ToolResult]]:
         """The call as it was made in the end, and what it gave."""
         word = self.policy(call.name) if self.calls_left > 0 else "deny"
         decision = yield _call_event(call, STATES[word])
@@ -152,7 +176,7 @@ class _Answer:
         return call, result
 
 
-def _execute(call: ToolCall, execute: Execute) -> ToolResult:
+def _execute(call: WrittenCall, execute: Execute) -> ToolResult:
     """Whatever happens is a result: the model reads it, and can do better."""
     try:
         arguments = json.loads(call.arguments or "{}")
@@ -162,22 +186,22 @@ def _execute(call: ToolCall, execute: Execute) -> ToolResult:
         return ToolResult(False, error="The arguments must be a JSON object.")
     try:
         return execute(name=call.name, arguments=arguments, cancelled=cancel_check())
-    except (ToolError, InferenceError) as error:
+    except CortexError as error:
         return ToolResult(False, error=str(error))
     except Exception:
         error_id = uuid.uuid4().hex[:12]
-        log.exception("Tool %s broke (error %s)", call.name, error_id)
+        logger.exception("Tool %s broke (error %s)", call.name, error_id)
         return ToolResult(False, error=f"The tool broke; the server's log has it as {error_id}.")
 
 
 def _continued(
-    request: GenerationRequest, turn: Turn, results: Sequence[tuple[ToolCall, ToolResult]]
+    request: GenerationRequest, turn: Turn, results: Sequence[tuple[WrittenCall, ToolResult]]
 ) -> GenerationRequest:
     """The next request: with the calls as they were made, and their results. A call that was
     demanded has been made, so from now on the model is free."""
-    spoken = Message("assistant", turn.text, tool_calls=tuple(call for call, _ in results))
+    spoken = PromptMessage("assistant", turn.text, tool_calls=tuple(call for call, _ in results))
     given = [
-        Message("tool", result_for_model(result), tool_call_id=call.id, name=call.name)
+        PromptMessage("tool", result_for_model(result), tool_call_id=call.id, name=call.name)
         for call, result in results
     ]
     return replace(
@@ -190,18 +214,18 @@ def _continued(
 
 def _events(delta: Delta) -> Iterator[LoopEvent]:
     if delta.thinking:
-        yield LoopEvent(Event.Kind.THINKING, {"text": delta.thinking})
+        yield LoopEvent(EventKind.THINKING, {"text": delta.thinking})
     if delta.text:
-        yield LoopEvent(Event.Kind.TEXT, {"text": delta.text})
+        yield LoopEvent(EventKind.TEXT, {"text": delta.text})
     if delta.usage:
-        yield LoopEvent(Event.Kind.USAGE, asdict(delta.usage))
+        yield LoopEvent(EventKind.USAGE, asdict(delta.usage))
 
 
-def _call_event(call: ToolCall, state: str) -> LoopEvent:
+def _call_event(call: WrittenCall, state: str) -> LoopEvent:
     data = {"id": call.id, "name": call.name, "arguments": call.arguments, "state": state}
-    return LoopEvent(Event.Kind.TOOL_CALL, data)
+    return LoopEvent(EventKind.TOOL_CALL, data)
 
 
-def _result_event(call: ToolCall, result: ToolResult, seconds: float) -> LoopEvent:
-    data = {"id": call.id, **asdict(result), "seconds": round(seconds, 4)}
-    return LoopEvent(Event.Kind.TOOL_RESULT, data)
+def _result_event(call: WrittenCall, result: ToolResult, seconds: float) -> LoopEvent:
+    told = result.as_json() | {"untrusted": result.untrusted, "seconds": round(seconds, 4)}
+    return LoopEvent(EventKind.TOOL_RESULT, {"id": call.id} | told)

@@ -12,8 +12,8 @@ import sys
 import time
 from typing import Any
 
-from inference.blas import blas_load
 from inference.engines.base import EngineConfig
+from inference.mlx_worker.blas import blas_load
 
 blas = blas_load()
 
@@ -21,7 +21,7 @@ import mlx.core as mx  # noqa: E402
 from mlx_lm import stream_generate  # noqa: E402
 from mlx_lm.generate import BatchGenerator  # noqa: E402
 
-from inference.engines.mlx_model import LoadedModel, model_load  # noqa: E402
+from inference.mlx_worker.model import LoadedModel, model_load  # noqa: E402
 
 
 def one(loaded: LoadedModel, prompt: list[int], tokens: int) -> float:
@@ -59,8 +59,7 @@ def main() -> None:
     mx.random.seed(0)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        if blas:
-            blas.adapt()
+        blas.adapt()
         print(json.dumps({"rate": answer(loaded, json.loads(line))}), flush=True)
 
 

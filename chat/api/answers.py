@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any, TypeVar
 
 from django.conf import settings
-from rest_framework.response import Response
-from rest_framework.settings import api_settings
 
+from common.bridge import iterate
+from common.problems import Origin, error_body
 from inference import services
-from inference.bridge import iterate
 from inference.types import Completion, Delta, GenerationRequest, Usage
 
 T = TypeVar("T")
 Frame = dict[str, Any]
 
 
-class Origin(Protocol):
-    """What an error log says of where a request came in; any request has it."""
-
-    method: str | None
-    path: str
-
-
-KEEP_ALIVE_SECONDS = 5.0  # after so long without a token, the client hears that we still work
-
-
-class Answer:
+class AnswerStream:
     """A generation as an async iterator of deltas.
 
     `model` is the one that answers, known once the first delta came; until then, the one that was
@@ -62,29 +50,9 @@ class Answer:
         return iterate(self._open)
 
     async def completion(self) -> Completion:
-        """The whole answer, once it stands."""
+        """Give the whole answer, once it stands."""
         deltas = [delta async for delta in self]
         return services.collect(self.model, iter(deltas))
-
-
-async def heartbeats(items: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
-    """The items, and None whenever KEEP_ALIVE_SECONDS went by without one."""
-    pending: asyncio.Future[T] | None = None
-    try:
-        while True:
-            pending = asyncio.ensure_future(anext(items))
-            while not (await asyncio.wait({pending}, timeout=KEEP_ALIVE_SECONDS))[0]:
-                yield None
-            try:
-                item = pending.result()
-            except StopAsyncIteration:
-                return
-            yield item
-    finally:
-        if pending is not None and not pending.done():
-            pending.cancel()
-            await asyncio.wait({pending})
-        await items.aclose()
 
 
 async def chain(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T]:
@@ -95,9 +63,10 @@ async def chain(first: T, rest: AsyncIterator[T]) -> AsyncGenerator[T]:
 
 
 async def frames(
-    answer: Answer, deltas: AsyncIterator[Delta | None], origin: Origin
+    answer: AnswerStream, deltas: AsyncIterator[Delta | None], origin: Origin
 ) -> AsyncGenerator[Frame | None]:
-    """The answer as frames: `start`, then `token` and `thinking`, then one `done` in any case.
+    """Yield the answer as frames: `start`, then `token` and `thinking`, then one `done` in any
+    case.
 
     None stands for a heartbeat. What goes wrong is an `error` frame before the `done`.
     """
@@ -116,7 +85,7 @@ async def frames(
             if delta.finish_reason:
                 finish = done_frame(delta)
     except Exception as error:  # noqa: BLE001  error_body logs it, and the client is told
-        yield {"type": "error", "error": error_body(error, origin)}
+        yield {"type": "error", **error_body(error, origin)}
     yield finish
 
 
@@ -133,7 +102,7 @@ def done_frame(delta: Delta) -> Frame:
 
 
 def usage_body(usage: Usage) -> Frame:
-    """The usage as clients of the native routes see it."""
+    """Give the usage as clients of the native routes see it."""
     seconds = ("queue_seconds", "prefill_seconds", "first_token_seconds", "decode_seconds")
     return {
         "prompt_tokens": usage.prompt_tokens,
@@ -141,16 +110,5 @@ def usage_body(usage: Usage) -> Frame:
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         **{name: round(getattr(usage, name), 4) for name in seconds},
+        "stopped_by": usage.stopped_by,
     }
-
-
-def error_response(error: Exception, origin: Origin) -> Response:
-    """What the project's one exception handler makes of the error."""
-    handler = cast(Callable[[Exception, Frame], Response], api_settings.EXCEPTION_HANDLER)
-    return handler(error, {"request": origin})
-
-
-def error_body(error: Exception, origin: Origin) -> Frame:
-    """The one error object, as an HTTP response would carry it."""
-    body: Frame = error_response(error, origin).data["error"]
-    return body

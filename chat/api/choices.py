@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from chat.api.answers import Answer
+from chat.api.answers import AnswerStream
 from inference.types import Completion, Delta
 
 Item = tuple[int, Delta | Exception | None]
 
 
-async def completions(answers: Sequence[Answer]) -> list[Completion]:
+async def completions(answers: Sequence[AnswerStream]) -> list[Completion]:
     """All answers, once all stand. The first error cancels the others."""
     tasks = [asyncio.create_task(answer.completion()) for answer in answers]
     try:
@@ -21,8 +21,8 @@ async def completions(answers: Sequence[Answer]) -> list[Completion]:
             task.cancel()
 
 
-async def merged(answers: Sequence[Answer]) -> AsyncGenerator[tuple[int, Delta]]:
-    """The deltas of all answers as they come, each with its answer's number.
+async def merged(answers: Sequence[AnswerStream]) -> AsyncGenerator[tuple[int, Delta]]:
+    """Yield the deltas of all answers as they come, each with its answer's number.
 
     The first error ends all of them.
     """
@@ -43,7 +43,7 @@ async def merged(answers: Sequence[Answer]) -> AsyncGenerator[tuple[int, Delta]]
             task.cancel()
 
 
-async def _feed(queue: asyncio.Queue[Item], index: int, answer: Answer) -> None:
+async def _feed(queue: asyncio.Queue[Item], index: int, answer: AnswerStream) -> None:
     try:
         async for delta in answer:
             queue.put_nowait((index, delta))

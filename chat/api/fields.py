@@ -12,6 +12,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from inference.types import MOST_STOPS
+
 
 class Text(serializers.CharField):
     """A JSON string, kept as it is: no trimming, and empty unless `allow_blank=False`."""
@@ -108,17 +110,17 @@ class Content(serializers.Field[str, Any, str, Any]):
 STOP_SCHEMA = {
     "oneOf": [
         {"type": "string", "minLength": 1},
-        {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 4},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MOST_STOPS},
     ]
 }
 
 
 @extend_schema_field(STOP_SCHEMA)
 class Stop(serializers.Field[tuple[str, ...], Any, list[str], Any]):
-    """Up to four strings that end the answer; one alone may stand without a list."""
+    """Strings that end the answer; one alone may stand without a list."""
 
     def to_internal_value(self, data: Any) -> tuple[str, ...]:
         if isinstance(data, str):
             return (Text(allow_blank=False).run_validation(data),)
-        strings = serializers.ListField(child=Text(allow_blank=False), max_length=4)
+        strings = serializers.ListField(child=Text(allow_blank=False), max_length=MOST_STOPS)
         return tuple(strings.run_validation(data))

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-
 from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat.api import schema
-from chat.api.answers import Answer, Frame, Origin, chain, frames, heartbeats, usage_body
+from chat.api import openapi
+from chat.api.answers import AnswerStream, Frame, chain, frames, usage_body
 from chat.api.serializers import AskRequestSerializer, ChatRequestSerializer
-from inference.rest import AsyncAPIView
+from common.problems import Origin
+from common.rest import AsyncAPIView
+from common.sse import heartbeats, stream_response, written
+from common.users import user_of
 from inference.types import Completion
-
-STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 
 class ChatCompletionView(AsyncAPIView):
     """POST /api/chat/completions."""
 
-    @schema.chat_completion
+    @openapi.chat_completion
     async def post(self, request: Request) -> Response | StreamingHttpResponse:
+        """Create a chat completion.
+
+        Answers a conversation when the whole answer stands; with `stream: true`, as the streaming
+        route does. A client that disconnects cancels the generation.
+        """
         body = await self.validated(request, ChatRequestSerializer)
-        answer = Answer(body.generation(owner=str(request.user.pk)))
+        answer = AnswerStream(body.generation(owner=str(user_of(request).pk)))
         if body.validated_data.get("stream"):
             return await event_stream(answer, request)
         return Response(completion_body(answer, await answer.completion()))
@@ -33,24 +36,35 @@ class ChatCompletionView(AsyncAPIView):
 class ChatStreamView(AsyncAPIView):
     """POST /api/chat/completions/stream."""
 
-    @schema.chat_stream
+    @openapi.chat_stream
     async def post(self, request: Request) -> StreamingHttpResponse:
+        """Create a streaming chat completion.
+
+        Answers a conversation word by word. What goes wrong before the first token has an HTTP
+        status of its own; after it, an `error` frame.
+        """
         body = await self.validated(request, ChatRequestSerializer)
-        return await event_stream(Answer(body.generation(owner=str(request.user.pk))), request)
+        return await event_stream(
+            AnswerStream(body.generation(owner=str(user_of(request).pk))), request
+        )
 
 
 class AskView(AsyncAPIView):
     """POST /ask."""
 
-    @schema.ask
+    @openapi.ask
     async def post(self, request: Request) -> Response:
+        """Ask a question.
+
+        One question to the default model, one answer.
+        """
         body = await self.validated(request, AskRequestSerializer)
-        answer = Answer(body.generation(owner=str(request.user.pk)))
+        answer = AnswerStream(body.generation(owner=str(user_of(request).pk)))
         return Response({"answer": (await answer.completion()).text})
 
 
-def completion_body(answer: Answer, completion: Completion) -> Frame:
-    """A whole answer as JSON."""
+def completion_body(answer: AnswerStream, completion: Completion) -> Frame:
+    """Give a whole answer as JSON."""
     thinking = {"thinking": completion.thinking} if completion.thinking else {}
     return {
         "id": answer.id,
@@ -62,19 +76,12 @@ def completion_body(answer: Answer, completion: Completion) -> Frame:
     }
 
 
-async def event_stream(answer: Answer, origin: Origin) -> StreamingHttpResponse:
-    """The answer as server-sent events.
+async def event_stream(answer: AnswerStream, origin: Origin) -> StreamingHttpResponse:
+    """Stream the answer as server-sent events.
 
     Waits for the first delta (or a heartbeat) before anything is sent, so that what fails until
     then still gets the HTTP status that it deserves.
     """
     deltas = heartbeats(aiter(answer))
     first = await anext(deltas, None)
-    events = sse(frames(answer, chain(first, deltas), origin))
-    return StreamingHttpResponse(events, content_type="text/event-stream", headers=STREAM_HEADERS)
-
-
-async def sse(items: AsyncIterator[Frame | None]) -> AsyncIterator[str]:
-    """Frames as server-sent events; a heartbeat is a comment, which clients skip."""
-    async for frame in items:
-        yield ": keep-alive\n\n" if frame is None else f"data: {json.dumps(frame)}\n\n"
+    return stream_response(written(frames(answer, chain(first, deltas), origin)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -13,63 +12,54 @@ from django.http import StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat.api import openai_schema as schema
-from chat.api.answers import Answer, Frame, Origin, chain, error_response, heartbeats
+from chat.api import openapi_openai as openapi
+from chat.api.answers import AnswerStream, Frame, chain
 from chat.api.choices import completions, merged
-from chat.api.native import STREAM_HEADERS
-from chat.api.openai_bodies import error_body, located, usage_body
+from chat.api.openai_bodies import located, usage_body
 from chat.api.openai_requests import OpenAIChatSerializer, OpenAICompletionSerializer
+from common import sse
+from common.errors import InvalidRequest
+from common.problems import Origin, error_body
+from common.rest import AsyncAPIView
+from common.users import user_of
 from inference import services
-from inference.errors import InvalidRequest
 from inference.models import LanguageModel
-from inference.rest import AsyncAPIView
 from inference.types import Delta, Usage
 
-BAD_REQUEST, OVERFLOW = 400, 422  # OpenAI answers 400 to a prompt that is too long
 DONE = "[DONE]"
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """The one exception handler's answer in OpenAI's shape."""
-    response = error_response(error, context["request"])
-    response.data = {"error": error_body(response.status_code, response.data["error"])}
-    if response.status_code == OVERFLOW:
-        response.status_code = BAD_REQUEST
-    return response
-
-
-class OpenAIView(AsyncAPIView):
-    """A view whose errors are OpenAI's."""
-
-    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
-        return exception_handler
-
-
-class ChatCompletionsView(OpenAIView):
+class ChatCompletionsView(AsyncAPIView):
     """POST /v1/chat/completions."""
 
-    @schema.chat_completions
+    @openapi.chat_completions
     async def post(self, request: Request) -> Response | StreamingHttpResponse:
-        return await Job(await self.validated(request, OpenAIChatSerializer), request).respond()
+        """Create a chat completion as OpenAI does."""
+        return await CompletionResponse(
+            await self.validated(request, OpenAIChatSerializer), request
+        ).respond()
 
 
-class CompletionsView(OpenAIView):
+class CompletionsView(AsyncAPIView):
     """POST /v1/completions."""
 
-    @schema.completions
+    @openapi.completions
     async def post(self, request: Request) -> Response | StreamingHttpResponse:
+        """Complete a text as OpenAI does."""
         body = await self.validated(request, OpenAICompletionSerializer)
-        return await Job(body, request).respond()
+        return await CompletionResponse(body, request).respond()
 
 
-class Job:
+class CompletionResponse:
     """A request under way: one answer a choice, and how they are written down."""
 
     def __init__(
         self, body: OpenAIChatSerializer | OpenAICompletionSerializer, request: Request
     ) -> None:
         self.body, self.origin = body, request
-        self.answers = [Answer(each) for each in body.requests(owner=str(request.user.pk))]
+        self.answers = [
+            AnswerStream(each) for each in body.requests(owner=str(user_of(request).pk))
+        ]
         self.shape = body.shape()
 
     async def respond(self) -> Response | StreamingHttpResponse:
@@ -92,14 +82,10 @@ class Job:
 
     async def _stream(self) -> StreamingHttpResponse:
         """As in `native.event_stream`: the status waits for the first delta."""
-        deltas = heartbeats(merged(self.answers))
+        deltas = sse.heartbeats(merged(self.answers))
         with self._located():
             first = await anext(deltas, None)
-        return StreamingHttpResponse(
-            events(self._chunks(chain(first, deltas)), self.origin),
-            content_type="text/event-stream",
-            headers=STREAM_HEADERS,
-        )
+        return sse.stream_response(events(self._chunks(chain(first, deltas)), self.origin))
 
     async def _chunks(
         self, deltas: AsyncIterator[tuple[int, Delta] | None]
@@ -138,30 +124,31 @@ class Job:
 async def events(chunks: AsyncIterator[Frame | None], origin: Origin) -> AsyncIterator[str]:
     """Chunks as server-sent events, `[DONE]` last; an error is the last one in its stead."""
     try:
-        async for chunk in chunks:
-            yield ": keep-alive\n\n" if chunk is None else f"data: {json.dumps(chunk)}\n\n"
-    except Exception as error:  # noqa: BLE001  the handler logs it, and the client is told
-        body = exception_handler(error, {"request": origin}).data
-        yield f"data: {json.dumps(body)}\n\n"
+        async for event in sse.written(chunks):
+            yield event
+    except Exception as error:  # noqa: BLE001  error_body logs it, and the client is told
+        yield sse.frame(error_body(error, origin))
     else:
-        yield f"data: {DONE}\n\n"
+        yield sse.frame(DONE)
 
 
-class ModelsView(OpenAIView):
+class ModelsView(AsyncAPIView):
     """GET /v1/models."""
 
-    @schema.models
+    @openapi.models
     async def get(self, request: Request) -> Response:
+        """List the models that can answer at once."""
         rows = await sync_to_async(services.model_list)()
         data = [model_body(row) for row in rows if _is_here(row)]
         return Response({"object": "list", "data": data})
 
 
-class ModelView(OpenAIView):
+class ModelView(AsyncAPIView):
     """GET /v1/models/{id}; the id may hold a slash, written as it is or as %2F."""
 
-    @schema.model
+    @openapi.model
     async def get(self, request: Request, model: str) -> Response:
+        """Retrieve a model."""
         row = await sync_to_async(services.model_resolve)(model)
         return Response(model_body(row))
 
@@ -178,5 +165,4 @@ def model_body(row: LanguageModel) -> Frame:
 
 def _is_here(row: LanguageModel) -> bool:
     """Whether it can answer without a download first."""
-    known = row.source != LanguageModel.Source.HUGGINGFACE or row.size_bytes > 0
-    return known or row.is_default or row.name == settings.DEFAULT_MODEL
+    return services.model_is_here(row) or row.is_default or row.name == settings.DEFAULT_MODEL

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from chat.api.answers import Frame
-from inference.errors import InvalidRequest
-from inference.types import Completion, Delta, FinishReason, TokenLogprob, ToolCall, Usage
+from common.errors import InvalidRequest
+from common.problems import Problem
+from inference.types import Completion, Delta, FinishReason, TokenLogprob, Usage, WrittenCall
 
 ERROR_CODES = {
     "context_overflow": "context_length_exceeded",
@@ -15,6 +16,7 @@ ERROR_CODES = {
     "invalid_request": None,
     "invalid_json": None,
 }
+BAD_REQUEST, OVERFLOW = 400, 422  # OpenAI answers 400 to a prompt that is too long
 ERROR_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -22,20 +24,21 @@ ERROR_TYPES = {
 }
 
 
-def error_body(status: int, error: Frame) -> Frame:
-    """Cortex's error object in OpenAI's shape; `param` is written as in `messages[0].role`."""
+def error_format(problem: Problem) -> tuple[int, Frame]:
+    """Write a problem in OpenAI's shape; `param` is written as in `messages[0].role`."""
+    status = BAD_REQUEST if problem.status == OVERFLOW else problem.status
     kind = ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    field = error.get("field")
-    return {
-        "message": error["message"],
+    error = {
+        "message": problem.message,
         "type": kind,
-        "param": re.sub(r"\.(\d+)", r"[\1]", field) if field else None,
-        "code": ERROR_CODES.get(error["code"], error["code"]),
+        "param": re.sub(r"\.(\d+)", r"[\1]", problem.field) if problem.field else None,
+        "code": ERROR_CODES.get(problem.code, problem.code),
     }
+    return status, {"error": error}
 
 
 def located(error: InvalidRequest, constraint_field: str) -> InvalidRequest:
-    """The engine's error, its field named as in the request; so is a path in its text."""
+    """Make the engine's error anew, its field named as in the request; so is a path in its text."""
     field = str(error.details.get("field") or "")
     named = re.sub(r"^constraint(\.value)?(?=\.|$)", lambda _: constraint_field, field)
     named = re.sub(r"^(tools\.\d+)\.parameters(?=\.|$)", r"\1.function.parameters", named)
@@ -45,18 +48,21 @@ def located(error: InvalidRequest, constraint_field: str) -> InvalidRequest:
 
 
 def usage_body(usages: Sequence[Usage]) -> Frame:
-    """The usage of all choices. They share a prompt, whose tokens count once."""
+    """Give the usage of all choices. They share a prompt, whose tokens count once. `stopped_by`,
+    which is none of OpenAI's, is there only where it tells something."""
     prompt = usages[0].prompt_tokens if usages else 0
     completion = sum(usage.completion_tokens for usage in usages)
+    stopped_by = next((usage.stopped_by for usage in usages if usage.stopped_by), "")
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": usages[0].cached_tokens if usages else 0},
+        **({"stopped_by": stopped_by} if stopped_by else {}),
     }
 
 
-def tool_call_body(call: ToolCall) -> Frame:
+def tool_call_body(call: WrittenCall) -> Frame:
     return {
         "id": call.id,
         "type": "function",
@@ -69,7 +75,7 @@ def token_body(token: str, logprob: float) -> Frame:
 
 
 def chat_logprobs(entries: Iterable[TokenLogprob]) -> Frame | None:
-    """The `logprobs` of a chat choice; None where none were asked for."""
+    """Give the `logprobs` of a chat choice; None where none were asked for."""
     content = [
         {
             **token_body(entry.token, entry.logprob),
@@ -81,7 +87,7 @@ def chat_logprobs(entries: Iterable[TokenLogprob]) -> Frame | None:
 
 
 def text_logprobs(entries: Sequence[TokenLogprob], offset: int) -> Frame | None:
-    """The `logprobs` of a text choice, whose first token stands at `offset`."""
+    """Give the `logprobs` of a text choice, whose first token stands at `offset`."""
     if not entries:
         return None
     offsets = [offset]
@@ -104,14 +110,14 @@ class ChatShape:
         self._calls = [0] * count
 
     def opening(self) -> list[Frame]:
-        """What a stream begins with."""
+        """Tell what a stream begins with."""
         return [
             self._piece(index, {"role": "assistant", "content": ""})
             for index in range(len(self._calls))
         ]
 
     def choice(self, index: int, completion: Completion) -> Frame:
-        """A whole answer."""
+        """Give a whole answer."""
         message: Frame = {"role": "assistant", "content": completion.text, "refusal": None}
         if completion.thinking:
             message["reasoning_content"] = completion.thinking
@@ -126,7 +132,7 @@ class ChatShape:
         }
 
     def part(self, index: int, delta: Delta) -> Frame | None:
-        """What a delta adds to an answer; None for nothing."""
+        """Tell what a delta adds to an answer; None for nothing."""
         content: Frame = {}
         if delta.thinking:
             content["reasoning_content"] = delta.thinking

@@ -25,7 +25,15 @@ from chat.api.structure import (
     ToolChoice,
     Unsupported,
 )
-from inference.types import Constraint, GenerationRequest, Message, Sampling, ToolSpec
+from chat.limits import field_limits
+from inference.types import (
+    TOP_LOGPROBS,
+    Constraint,
+    GenerationRequest,
+    PromptMessage,
+    Sampling,
+    ToolSpec,
+)
 
 MAX_CHOICES = 16
 MAX_TOOLS = 128
@@ -108,7 +116,7 @@ class OpenAIMessageSerializer(MessageSerializer):
     role = serializers.ChoiceField(choices=["developer", *MessageSerializer.roles])
 
     @staticmethod
-    def build(data: dict[str, Any]) -> Message:
+    def build(data: dict[str, Any]) -> PromptMessage:
         role = "system" if data["role"] == "developer" else data["role"]
         return MessageSerializer.build({**data, "role": role})
 
@@ -129,7 +137,7 @@ class OpenAIChatSerializer(CommonSerializer):
     parallel_tool_calls = Flag(required=False, allow_null=True)
     response_format = ResponseFormatSerializer(required=False, allow_null=True)
     logprobs = Flag(required=False, allow_null=True)
-    top_logprobs = Whole(min_value=0, max_value=20, required=False, allow_null=True)
+    top_logprobs = Whole(allow_null=True, **field_limits(TOP_LOGPROBS))
     functions = Unsupported()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +223,7 @@ class OpenAICompletionSerializer(CommonSerializer):
 
 
 def choices(request: GenerationRequest, count: int) -> list[GenerationRequest]:
-    """The request once for each of its `n` choices, each with a seed of its own."""
+    """Make the request once for each of its `n` choices, each with a seed of its own."""
     return [
         dataclasses.replace(request, id=uuid.uuid4().hex, sampling=_seeded(request.sampling, index))
         for index in range(count)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 
 from chat.api.fields import Content, Flag, Number, Stop, Text, Whole
-from inference.types import GenerationRequest, Message, Sampling, ToolCall
+from chat.limits import field_limits, sampling_default
+from inference.types import (
+    LIMITS,
+    REPETITION_GUARD_HELP,
+    GenerationRequest,
+    PromptMessage,
+    Sampling,
+    WrittenCall,
+)
 
 MAX_MESSAGES = 10_000
 ASK_MAX_TOKENS = 128_000
@@ -49,13 +57,13 @@ class MessageSerializer(serializers.Serializer[Any]):
         return attrs
 
     @staticmethod
-    def build(data: dict[str, Any]) -> Message:
-        """The message as the inference layer knows it."""
-        return Message(
+    def build(data: dict[str, Any]) -> PromptMessage:
+        """Give the message as the inference layer knows it."""
+        return PromptMessage(
             role=data["role"],
             content=data.get("content") or "",
             tool_calls=tuple(
-                ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+                WrittenCall(call["id"], call["function"]["name"], call["function"]["arguments"])
                 for call in data.get("tool_calls") or ()
             ),
             tool_call_id=data.get("tool_call_id"),
@@ -63,32 +71,38 @@ class MessageSerializer(serializers.Serializer[Any]):
         )
 
 
+def _number(name: str) -> Number:
+    return Number(allow_null=True, **field_limits(LIMITS[name]))
+
+
+def _whole(name: str) -> Whole:
+    return Whole(allow_null=True, **field_limits(LIMITS[name]))
+
+
 class SamplingSerializer(serializers.Serializer[Any]):
     """How the next token is drawn; what is missing or null has the server's default."""
 
-    temperature = Number(min_value=0, max_value=2, required=False, allow_null=True)
-    top_p = Number(min_value=0, max_value=1, required=False, allow_null=True)
-    top_k = Whole(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
-    min_p = Number(min_value=0, max_value=1, required=False, allow_null=True)
-    repetition_penalty = Number(min_value=0.1, max_value=2, required=False, allow_null=True)
-    presence_penalty = Number(min_value=-2, max_value=2, required=False, allow_null=True)
-    frequency_penalty = Number(min_value=-2, max_value=2, required=False, allow_null=True)
-    seed = Whole(min_value=0, max_value=LARGEST_INTEGER, required=False, allow_null=True)
+    temperature = _number("temperature")
+    # OpenAI takes 0 for the likeliest token alone, and so does `build`.
+    top_p = Number(allow_null=True, **field_limits(replace(LIMITS["top_p"], is_open=False)))
+    top_k = _whole("top_k")
+    min_p = _number("min_p")
+    repetition_penalty = _number("repetition_penalty")
+    presence_penalty = _number("presence_penalty")
+    frequency_penalty = _number("frequency_penalty")
+    seed = _whole("seed")
+    repetition_guard = Flag(required=False, allow_null=True, help_text=REPETITION_GUARD_HELP)
     stop = Stop(required=False, allow_null=True)
 
     @staticmethod
     def build(data: dict[str, Any]) -> Sampling:
-        """The sampling of validated data."""
-        defaults = {
-            "temperature": settings.DEFAULT_TEMPERATURE,
-            "top_p": settings.DEFAULT_TOP_P,
-        }
+        """Give the sampling of validated data."""
         given = {
             name: data[name] for name in Sampling.__dataclass_fields__ if data.get(name) is not None
         }
         if given.get("top_p") == 0:
             given["top_p"] = LEAST_TOP_P
-        return Sampling(**{**defaults, **given})
+        return replace(sampling_default(), **given)
 
 
 class ChatRequestSerializer(SamplingSerializer):
@@ -112,7 +126,7 @@ class ChatRequestSerializer(SamplingSerializer):
     )
 
     def generation(self, owner: str) -> GenerationRequest:
-        """The validated request as the inference layer knows it."""
+        """Give the validated request as the inference layer knows it."""
         data = self.validated_data
         return GenerationRequest(
             messages=tuple(MessageSerializer.build(message) for message in data["messages"]),
@@ -131,45 +145,11 @@ class AskRequestSerializer(serializers.Serializer[Any]):
     max_tokens = Whole(min_value=1, max_value=LARGEST_INTEGER, required=False, allow_null=True)
 
     def generation(self, owner: str) -> GenerationRequest:
-        """The question as a conversation of one message."""
+        """Give the question as a conversation of one message."""
         data = self.validated_data
         return GenerationRequest(
-            messages=(Message(role="user", content=data["question"]),),
+            messages=(PromptMessage(role="user", content=data["question"]),),
             sampling=SamplingSerializer.build({}),
             max_tokens=data.get("max_tokens") or ASK_MAX_TOKENS,
             owner=owner,
         )
-
-
-class UsageSerializer(serializers.Serializer[Any]):
-    """Tokens counted, and where the time went, in seconds."""
-
-    prompt_tokens = serializers.IntegerField()
-    cached_tokens = serializers.IntegerField(help_text="Prompt tokens that needed no prefill.")
-    completion_tokens = serializers.IntegerField()
-    total_tokens = serializers.IntegerField()
-    queue_seconds = serializers.FloatField()
-    prefill_seconds = serializers.FloatField()
-    first_token_seconds = serializers.FloatField()
-    decode_seconds = serializers.FloatField()
-
-
-class AnswerMessageSerializer(serializers.Serializer[Any]):
-    role = serializers.ChoiceField(choices=["assistant"])
-    content = serializers.CharField()
-    thinking = serializers.CharField(required=False, help_text="Only from models that think.")
-
-
-class ChatResponseSerializer(serializers.Serializer[Any]):
-    """A whole answer."""
-
-    id = serializers.CharField()
-    model = serializers.CharField(help_text="The model that answered.")
-    created = serializers.IntegerField(help_text="Unix time.")
-    message = AnswerMessageSerializer()
-    finish_reason = serializers.ChoiceField(choices=["stop", "length", "cancelled", "error"])
-    usage = UsageSerializer()
-
-
-class AskResponseSerializer(serializers.Serializer[Any]):
-    answer = serializers.CharField()

@@ -8,7 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat.api.fields import Text
-from inference.types import JSON, Constraint
+from common.types import JSON
+from inference.types import Constraint
 
 MAX_DEPTH = 64
 LINE = Text(allow_blank=False)
@@ -62,7 +63,7 @@ class ResponseFormatSerializer(serializers.Serializer[Any]):
 
     @staticmethod
     def build(data: dict[str, Any] | None) -> Constraint | None:
-        """What the answer must match, token by token."""
+        """Tell what the answer must match, token by token."""
         match (data or {}).get("type"):
             case "json_object":
                 return Constraint("json_object")

@@ -28,6 +28,7 @@ PATHS = {
     "gear": "M3 6h8M15 6h2M3 14h2M9 14h8M13 4v4M7 12v4",
     "menu": "M3 6h14M3 10h14M3 14h14",
     "moon": "M16.5 11.8A7 7 0 0 1 8.2 3.5a7 7 0 1 0 8.3 8.3z",
+    "pause": "M6 4.5v11M14 4.5v11",
     "pin": "M7.5 3h5M8.2 3v5L6 11.2h8L11.8 8V3M10 11.2V17",
     "plus": "M10 4v12M4 10h12",
     "refresh": "M16 10a6 6 0 1 1-1.8-4.3M16.3 3v3.5h-3.5",
@@ -48,7 +49,7 @@ PATHS = {
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """An icon beside a word or inside a labelled button; screen readers skip it."""
+    """Draw an icon beside a word or inside a labelled button; screen readers skip it."""
     return format_html(
         '<svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><path d="{}"/></svg>',
         mark_safe(PATHS[name]),

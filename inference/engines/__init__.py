@@ -1,6 +1,10 @@
-"""Engines by kind. Adding one is a file in this folder and a line here."""
+"""Engines, which run one model each, by kind; in the web process.
+
+Adding one is a file in this folder and a line here.
+"""
 
 ENGINES: dict[str, str] = {
-    "mlx": "inference.supervisor.WorkerEngine",
-    "openai": "inference.engines.openai.RemoteEngine",
+    "mlx": "inference.engines.worker.engine.WorkerEngine",
+    "llamacpp": "inference.engines.worker.engine.WorkerEngine",
+    "openai": "inference.engines.remote.engine.RemoteEngine",
 }

@@ -1,8 +1,8 @@
 """The contract of an engine: what runs one loaded language model.
 
-An `Engine` lives in the web process and is called from many threads at once. The `mlx` engine's
-work happens in a child process (`inference.worker`); its half in the web process is
-`inference.supervisor.WorkerEngine`. The `openai` engine talks HTTP and needs no child.
+An `Engine` lives in the web process and is called from many threads at once. The work of `mlx` and
+`llamacpp` happens in a child process (`inference.worker`); its half in the web process is
+`inference.engines.worker.engine.WorkerEngine`. The `openai` engine talks HTTP and needs no child.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from inference.types import JSON, Delta, GenerationRequest, ModelDescription
+from common.types import JSON
+from inference.types import Delta, GenerationRequest, ModelDescription
 
 # Called with a stage ("download", "convert", "load") and a fraction from 0.0 to 1.0.
 Progress = Callable[[str, float], None]
@@ -27,7 +28,7 @@ def ignore_change(state: str, error: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuePosition:
     """Where a request waits: its number in the queue, from 1, and the seconds until its turn as
     expected; None where nothing is known."""
 
@@ -39,10 +40,12 @@ class Place:
 class EngineConfig:
     """Where a model lives and within which limits it runs.
 
-    `path` is a local folder (mlx); `base_url`, `api_key` and `remote_name` are for remote engines.
+    `engine` is a key of ENGINES; `path` a local folder or file; `base_url`, `api_key` and
+    `remote_name` are for remote engines.
     """
 
     model: str
+    engine: str = "mlx"
     path: str = ""
     base_url: str = ""
     api_key: str = field(default="", repr=False)
@@ -63,7 +66,7 @@ class DeltaStream(ABC, Iterator[Delta]):
 
 
 class Engine(ABC):
-    """One loaded model. All methods are thread-safe and raise only `InferenceError`s."""
+    """One loaded model. All methods are thread-safe and raise only `CortexError`s."""
 
     def __init__(self, config: EngineConfig, on_change: OnChange = ignore_change) -> None:
         self.config = config
@@ -97,14 +100,14 @@ class Engine(ABC):
     def memory_bytes(self) -> int:
         """Resident memory that the model takes on this machine; 0 for a remote engine."""
 
+    @abstractmethod
     def queued(self) -> int:
-        """How many requests wait for their turn; 0 for an engine whose queue is elsewhere."""
-        return 0
+        """How many requests wait for their turn."""
 
-    def place(self, request_id: str) -> Place | None:
-        """Where a request waits; None when its turn has come, or the queue is elsewhere."""
-        return None
+    @abstractmethod
+    def place(self, request_id: str) -> QueuePosition | None:
+        """Where a request waits; None when its turn has come."""
 
-    def wait(self, position: int) -> float | None:
-        """Seconds that number `position` of the queue can expect to wait; None is unknown."""
-        return None
+    @abstractmethod
+    def wait(self, position: int) -> float:
+        """Seconds that number `position` of the queue can expect to wait."""

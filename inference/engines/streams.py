@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from queue import SimpleQueue
 
+from common.errors import CortexError
 from inference.engines.base import DeltaStream
-from inference.errors import InferenceError
 from inference.types import Delta
 
 
@@ -13,10 +13,10 @@ class QueuedStream(DeltaStream):
     """Filled with `put` by one thread, iterated by another, closed by any."""
 
     def __init__(self) -> None:
-        self._items: SimpleQueue[Delta | InferenceError | None] = SimpleQueue()
+        self._items: SimpleQueue[Delta | CortexError | None] = SimpleQueue()
         self._ended = False
 
-    def put(self, item: Delta | InferenceError | None) -> None:
+    def put(self, item: Delta | CortexError | None) -> None:
         """A delta, an error that ends the stream, or None for its end without a word."""
         self._items.put(item)
 

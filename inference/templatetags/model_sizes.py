@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import template
 
-from inference.slots import gigabytes as gigabytes_of
+from inference.loaded.slots import gigabytes as gigabytes_of
 
 register = template.Library()
 

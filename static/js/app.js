@@ -16,6 +16,19 @@ new MutationObserver((changes) => {
 }).observe(document.getElementById("toasts"), { childList: true });
 for (const box of document.querySelectorAll("#toasts > .toast")) setTimeout(() => box.remove(), keep);
 
+// A part that is asked for anew every moment waits while a pointer is down in it: a button that is
+// replaced between press and release would not be clicked.
+let pressed = null;
+document.addEventListener("pointerdown", (event) => { pressed = event.target; }, true);
+for (const name of ["pointerup", "pointercancel"]) {
+  document.addEventListener(name, () => { pressed = null; }, true);
+}
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { elt, target } = event.detail.requestConfig;
+  const repeated = elt.getAttribute("hx-trigger")?.includes("every ");
+  if (repeated && pressed && target.contains(pressed)) event.detail.shouldSwap = false;
+});
+
 const dialog = document.getElementById("dialog");
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "dialog-body" && !dialog.open) dialog.showModal();

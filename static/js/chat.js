@@ -57,6 +57,11 @@ document.addEventListener("htmx:afterSwap", (event) => {
   before = null;
 });
 
+// A setting that the browser refuses is looked for: it may be folded away.
+document.addEventListener("invalid", (event) => {
+  event.target.closest("details")?.setAttribute("open", "");
+}, true);
+
 // Copy code, or a whole message as it was written.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy], [data-copy-message]");

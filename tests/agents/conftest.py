@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
-from agents import events, runner, services
+from agents import services
 from agents.kinds import KINDS, RunKind
-from agents.loops import Loop, LoopEvent
+from agents.log import events
+from agents.loops.contract import Loop, LoopEvent
 from agents.models import Event, Run
+from agents.work import runner
+from tests.waiting import eventually
 
 LoopFunction = Callable[[Run], Loop]
 
@@ -41,21 +43,18 @@ class Runs:
 
     def until(self, run: Run, *states: str, seconds: float = 20) -> Run:
         """The run once it is in one of the states; in any final one if none is named."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            run = Run.objects.get(id=run.id)
-            if run.state in states or (not states and not run.is_active):
-                return run
-            time.sleep(0.01)
-        raise AssertionError(f"after {seconds} s the run is {run.state}")
+
+        def there() -> Run | None:
+            found = Run.objects.get(id=run.id)
+            is_there = found.state in states or (not states and not found.is_active)
+            return found if is_there else None
+
+        found = eventually(there, seconds)
+        assert found
+        return found
 
     def until_logged(self, run: Run, kind: str, seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if kind in kinds(run):
-                return
-            time.sleep(0.01)
-        raise AssertionError(f"no {kind} event in {kinds(run)}")
+        eventually(lambda: kind in kinds(run), seconds)
 
 
 def kinds(run: Run) -> list[str]:
@@ -64,21 +63,18 @@ def kinds(run: Run) -> list[str]:
 
 def idle(seconds: float = 20) -> None:
     """Wait until no run is in this process's hands."""
-    deadline = time.monotonic() + seconds
-    while runner.is_active() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not runner.is_active()
+    eventually(lambda: not runner.is_active(), seconds)
 
 
 def finished(run: Run, seconds: float = 20) -> Run:
     """The run, refreshed, once it has ended and the runner has let go of it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+
+    def over() -> bool:
         run.refresh_from_db()
-        if not run.is_active and not runner.is_active():
-            return run
-        time.sleep(0.02)
-    raise AssertionError(f"the run is still {run.state}")
+        return not run.is_active and not runner.is_active()
+
+    eventually(over, seconds)
+    return run
 
 
 class PlainRenderer:

@@ -2,8 +2,8 @@
 
 import time
 
-from agents.control import cancel_check
-from agents.loops import LoopEvent
+from agents.loops.contract import LoopEvent
+from agents.loops.control import cancel_check
 
 
 def endless_loop(run):

@@ -1,12 +1,12 @@
 """A message handed to an agent: its answer stands in the chat, its steps fold under it."""
 
 import json
-import time
 
 import pytest
 
-from agents import runner
+from agents.work import runner
 from chat.models import Conversation, Message
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,13 +17,13 @@ def step(action, **action_input):
 
 def settled(message, seconds=20):
     """The answer once nothing works on anything any more."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        message = Message.objects.select_related("run", "conversation").get(id=message.id)
-        if not message.run.is_active and not runner.is_active():
-            return message
-        time.sleep(0.02)
-    raise AssertionError(f"the run is still {message.run.state}")
+    rows = Message.objects.select_related("run", "conversation")
+
+    def over():
+        return not rows.get(id=message.id).run.is_active and not runner.is_active()
+
+    eventually(over, seconds)
+    return rows.get(id=message.id)
 
 
 def ask(client, text="What is 2 to the power of 10?", **more):

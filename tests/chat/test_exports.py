@@ -12,7 +12,7 @@ from chat import services
 from chat.exports import export_json, export_markdown, import_json
 from chat.models import Conversation, Message
 from chat.tree import conversation_path
-from inference.errors import InvalidRequest
+from common.errors import InvalidRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +21,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def conversation(owner: User) -> Conversation:
     """Two versions of a question; the first one is shown."""
     made = Conversation.objects.create(
-        owner=owner, title="Rivers", temperature=0.5, tools={"calculator": "ask"}, seed=2**62
+        owner=owner,
+        title="Rivers",
+        temperature=0.5,
+        tools={"calculator": "ask"},
+        seed=2**62,
+        min_p=0.1,
+        repetition_guard=False,
     )
 
     def add(parent: Message | None, role: str, content: str, **values: Any) -> Message:
@@ -91,6 +97,8 @@ def changed(conversation: Conversation, path: str, value: Any) -> bytes:
         ("conversation.title", 5, "conversation.title"),
         ("conversation.temperature", "hot", "conversation.temperature"),
         ("conversation.temperature", 5, "conversation.temperature"),
+        ("conversation.top_p", 0, "conversation.top_p"),
+        ("conversation.top_p", float("nan"), "conversation.top_p"),
         ("conversation.temperature", True, "conversation.temperature"),
         ("conversation.seed", 2**70, "conversation.seed"),
         ("conversation.max_tokens", -1, "conversation.max_tokens"),

@@ -5,36 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 import websockets
 
+from tests.prompts import LONG
 from tests.server import CortexServer
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.model]
 
-LONG = {
-    "messages": [{"role": "user", "content": "Tell me a very long story about a lighthouse."}],
+STORY = {
+    "messages": [{"role": "user", "content": LONG}],
     "max_tokens": 2000,
     "temperature": 0,
 }
-
-
-def active(server: CortexServer) -> int:
-    """How many requests the models are working on."""
-    models = requests.get(f"{server.url}/api/models", timeout=60).json()["models"]
-    return sum(model["active_requests"] for model in models)
-
-
-def becomes_idle(server: CortexServer) -> bool:
-    """Whether the models have nothing to do, within a few seconds."""
-    deadline = time.monotonic() + 20
-    while active(server) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return active(server) == 0
 
 
 def tokens(response: requests.Response) -> Iterator[str]:
@@ -47,11 +34,11 @@ def tokens(response: requests.Response) -> Iterator[str]:
 
 def test_a_disconnect_mid_stream_frees_the_model(cortex_server: CortexServer) -> None:
     url = f"{cortex_server.url}/api/chat/completions/stream"
-    with requests.post(url, json=LONG, stream=True, timeout=120) as response:
+    with requests.post(url, json=STORY, stream=True, timeout=120) as response:
         stream = tokens(response)
         next(stream)
-        assert active(cortex_server) == 1
-    assert becomes_idle(cortex_server)
+        assert cortex_server.active_requests() == 1
+    eventually(lambda: not cortex_server.active_requests())
 
 
 @pytest.mark.parametrize("path", ["/api/chat/completions", "/v1/chat/completions"])
@@ -59,22 +46,22 @@ def test_a_client_that_gives_up_waiting_frees_the_model(
     cortex_server: CortexServer, path: str
 ) -> None:
     with pytest.raises(requests.Timeout):
-        requests.post(f"{cortex_server.url}{path}", json=LONG, timeout=5)
-    assert becomes_idle(cortex_server)
+        requests.post(f"{cortex_server.url}{path}", json=STORY, timeout=5)
+    eventually(lambda: not cortex_server.active_requests())
 
 
 async def test_a_socket_that_closes_frees_the_model(cortex_server: CortexServer) -> None:
     async with websockets.connect(f"{cortex_server.ws_url}/api/chat/ws") as socket:
         for name in "ab":
-            await socket.send(json.dumps({"type": "chat", "id": name, **LONG}))
+            await socket.send(json.dumps({"type": "chat", "id": name, **STORY}))
         while json.loads(await socket.recv())["type"] != "token":
             pass
-    assert await asyncio.to_thread(becomes_idle, cortex_server)
+    await asyncio.to_thread(eventually, lambda: not cortex_server.active_requests())
 
 
 async def test_cancel_stops_the_model_and_tells_the_usage(cortex_server: CortexServer) -> None:
     async with websockets.connect(f"{cortex_server.ws_url}/api/chat/ws") as socket:
-        await socket.send(json.dumps({"type": "chat", "id": "a", **LONG}))
+        await socket.send(json.dumps({"type": "chat", "id": "a", **STORY}))
         while json.loads(await socket.recv())["type"] != "token":
             pass
         await socket.send('{"type": "cancel"}')
@@ -82,7 +69,7 @@ async def test_cancel_stops_the_model_and_tells_the_usage(cortex_server: CortexS
             pass
         assert frame["finish_reason"] == "cancelled"
         assert 0 < frame["usage"]["completion_tokens"] < 2000
-    assert await asyncio.to_thread(becomes_idle, cortex_server)
+    await asyncio.to_thread(eventually, lambda: not cortex_server.active_requests())
 
 
 async def test_a_huge_frame_closes_its_socket_only(
@@ -95,7 +82,7 @@ async def test_a_huge_frame_closes_its_socket_only(
             await socket.send("x" * 9_000_000)
         with pytest.raises(websockets.ConnectionClosed):
             await socket.recv()
-    assert await asyncio.to_thread(becomes_idle, cortex_server)
+    await asyncio.to_thread(eventually, lambda: not cortex_server.active_requests())
 
 
 def test_a_prompt_past_the_context_names_both_numbers(cortex_server: CortexServer) -> None:

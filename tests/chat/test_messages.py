@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents import runner
 from agents.models import Run
 from chat import context, services
 from chat.errors import MessageConflict
 from chat.models import Conversation, Message
 from chat.tree import newest_leaf, path_read, siblings_read
-from inference.errors import GenerationFailed, InvalidRequest, WorkerLost
+from common.errors import InvalidRequest
+from inference.errors import GenerationFailed, WorkerLost
 from inference.models import LanguageModel
 from tests.scripted import ScriptedEngine
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def runs_end() -> Iterator[None]:
-    """No test leaves a thread behind that still writes."""
-    yield
-    deadline = time.monotonic() + 20
-    while runner.is_active() and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -40,13 +30,9 @@ def conversation(owner: User, scripted: ScriptedEngine) -> Conversation:
 
 def ended(message: Message) -> Message:
     """The answer once its run is over."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        message = Message.objects.select_related("run", "conversation__owner").get(id=message.id)
-        if not services.message_is_unfinished(message):
-            return message
-        time.sleep(0.02)
-    raise AssertionError(f"still {message.run and message.run.state}")
+    rows = Message.objects.select_related("run", "conversation__owner")
+    eventually(lambda: not services.message_is_unfinished(rows.get(id=message.id)))
+    return rows.get(id=message.id)
 
 
 def say(conversation: Conversation, text: str) -> Message:
@@ -179,10 +165,7 @@ def test_stopping_keeps_the_text_and_continuing_goes_on(
     scripted.reply(("The capital ", "is ", "never said"), gate=gate, gate_at=2)
     _, answer = services.message_send(conversation=conversation, text="Hi")
     scripted.wait_for_requests(1)
-    deadline = time.monotonic() + 10
-    while not answer.run.events.filter(kind="text").exists():  # type: ignore[union-attr]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: answer.run.events.filter(kind="text").exists())  # type: ignore[union-attr]
     services.conversation_stop(conversation=conversation)
     answer = ended(answer)
     assert answer.run
@@ -220,6 +203,20 @@ def test_an_engine_that_cannot_is_asked_in_words(
     assert scripted.requests[1].messages[-1].role == "user"
     assert answer.run
     assert answer.run.params["asked_to_continue"]
+
+
+def test_a_sum_on_a_small_model_is_worked_out_and_can_be_switched_off(
+    conversation: Conversation, scripted: ScriptedEngine
+) -> None:
+    scripted.reply("Twelve, I think.")
+    assert say(conversation, "What is 17*23?").content == "Twelve, I think."  # a large model
+    LanguageModel.objects.update(parameters=135_000_000)
+    answer = say(conversation, "What is 17*23?")
+    assert answer.content == "17*23 = 391"
+    assert "calculator" in str(answer.parts)
+    services.conversation_configure(conversation=conversation, tools={"calculator": "deny"})
+    scripted.reply("Off.")
+    assert say(conversation, "What is 17*23?").content == "Off."
 
 
 def test_a_failed_answer_says_why_and_can_be_tried_again(

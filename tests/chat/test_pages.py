@@ -11,14 +11,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 
 from agents.models import Run
 from chat import services
 from chat.models import Conversation, Message
-from chat.requests import CHANGED
+from chat.pages.requests import CHANGED
 from inference.errors import ContextOverflow
-from tests.chat.test_messages import ended, grow, runs_end, say  # noqa: F401  a fixture
+from inference.types import Sampling
+from tests.chat.test_messages import ended, grow, say
 from tests.scripted import ScriptedEngine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -254,6 +255,102 @@ def test_deleting_can_be_undone(owner_client: Client, conversation: Conversation
 
 
 SETTINGS = {"temperature": "0.2", "top_p": "0.5", "max_tokens": "50", "seed": "3"}
+
+
+ALL = SETTINGS | {
+    "top_k": "40", "min_p": "0.05", "repetition_penalty": "1.1", "presence_penalty": "0.5",
+    "frequency_penalty": "-0.5", "repetition_guard": "off",
+}  # fmt: skip
+CIRCLE = "The sea is calm tonight. " * 100
+
+
+def held(html: str, name: str) -> str:
+    """What a field of the settings shows while nothing is chosen."""
+    found = re.search(rf'<input[^>]*name="{name}"[^>]*>', html)
+    assert found, name
+    shown = re.search(r'placeholder="([^"]*)"', found.group())
+    assert shown, found.group()
+    return shown.group(1)
+
+
+@override_settings(DEFAULT_TEMPERATURE=0.3, DEFAULT_TOP_P=0.8, DEFAULT_MAX_TOKENS=77)
+@pytest.mark.parametrize("is_new", [True, False])
+def test_settings_show_what_holds_now(
+    owner_client: Client, conversation: Conversation, is_new: bool
+) -> None:
+    html = text(owner_client.get("/" if is_new else f"/chat/{conversation.id}/settings/"))
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
+             "frequency_penalty", "max_tokens", "seed")  # fmt: skip
+    shown = [held(html, name) for name in names]
+    assert shown == ["0.3", "0.8", "0", "0", "1", "0", "0", "77", "new each time"]
+    assert re.search(r'<input[^>]*value="on"[^>]*checked', html)
+    assert 'placeholder="Default"' not in html
+
+
+def test_the_first_message_takes_its_settings_along(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    scripted.reply("The Nile.")
+    scripted.reply("Longest river")
+    data = ALL | {"text": "Longest river?", "system_prompt": "Be kind.", "tool_calculator": "ask"}
+    assert owner_client.post("/chat/", data).status_code == 302
+    conversation = Conversation.objects.get()
+    assert conversation.tools == {"calculator": "ask"}
+    ended(Message.objects.get(role="assistant"))
+    request = scripted.requests[0]
+    assert request.messages[0].content == "Be kind."
+    assert [tool.name for tool in request.tools] == ["calculator"]
+    assert request.max_tokens == 50
+    assert request.sampling == Sampling(
+        temperature=0.2,
+        top_p=0.5,
+        top_k=40,
+        min_p=0.05,
+        repetition_penalty=1.1,
+        presence_penalty=0.5,
+        frequency_penalty=-0.5,
+        seed=3,
+        repetition_guard=False,
+    )
+
+
+def test_a_first_message_with_bad_settings_is_given_back(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    response = owner_client.post("/chat/", {"text": "Longest river?", "min_p": "7"})
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["min_p"]
+    assert "Longest river?" in text(response)
+    assert "new-settings" in text(response)
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize(("server", "chosen"), [(True, "on"), (False, "off"), (True, "")])
+def test_a_guard_as_the_server_has_it_follows_the_server(
+    owner_client: Client, conversation: Conversation, server: bool, chosen: str
+) -> None:
+    address = f"/chat/{conversation.id}/settings/"
+    with override_settings(REPETITION_GUARD=server):
+        owner_client.post(address, SETTINGS | {"repetition_guard": chosen})
+    conversation.refresh_from_db()
+    assert conversation.repetition_guard is None
+
+
+def test_an_answer_that_ran_in_a_circle_says_so_and_can_be_tried_again(
+    conversation: Conversation, scripted: ScriptedEngine, owner_client: Client
+) -> None:
+    scripted.reply(CIRCLE)
+    answer = say(conversation, "Write about the sea")
+    html = page(owner_client, conversation)
+    assert "The answer began to repeat itself and was ended." in html
+    assert html.count(f'hx-post="/chat/messages/{answer.id}/regenerate/"') == 2
+    assert "Continue" not in html
+    answer.refresh_from_db()
+    assert CIRCLE.startswith(answer.content)
+    services.conversation_configure(conversation=conversation, repetition_guard=False)
+    scripted.reply(CIRCLE)
+    say(conversation, "Again")
+    assert page(owner_client, conversation).count("began to repeat itself") == 1
 
 
 def test_settings_are_kept(owner_client: Client, conversation: Conversation) -> None:

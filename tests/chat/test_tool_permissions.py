@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from chat import services
 from chat.models import Conversation
-from chat.replies import _policy, tools_offered
+from chat.replies import _calculator_word, _policy, tools_offered
 from tooling.services import tool_configure
 
 
@@ -44,3 +44,13 @@ def test_settings_hold_in_an_answer_under_way(conversation: Conversation) -> Non
     services.conversation_configure(conversation=stored, tools={"calculator": "allow"})
     assert offered(conversation) == {"calculator"}
     assert (policy("calculator"), policy("python_repl")) == ("allow", "deny")
+
+
+def test_the_calculator_is_on_for_sums_until_it_is_turned_off(owner: User) -> None:
+    plain = Conversation.objects.create(owner=owner)
+    assert _calculator_word(plain) == "allow"
+    services.conversation_configure(conversation=plain, tools={"calculator": "deny"})
+    assert _calculator_word(plain) == "deny"
+    services.conversation_configure(conversation=plain, tools={})
+    tool_configure(name="calculator", by=owner, enabled=False)
+    assert _calculator_word(plain) == "deny"

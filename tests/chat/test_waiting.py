@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from chat import context, services
-from inference.engines.base import Place
+from inference.engines.base import QueuePosition
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ def test_a_guess_is_told_no_more_exactly_than_it_is(seconds: float, words: str) 
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        (Place(3, 18.0), "Waiting: number 3 in the queue, about 20 s"),
-        (Place(1, None), "Waiting: number 1 in the queue"),
+        (QueuePosition(3, 18.0), "Waiting: number 3 in the queue, about 20 s"),
+        (QueuePosition(1, None), "Waiting: number 1 in the queue"),
         (None, '<span class="visually-hidden">Waiting for the first word</span>'),
     ],
 )
@@ -31,10 +31,10 @@ def test_the_place_is_told(
     owner: User,
     owner_client: Client,
     monkeypatch: pytest.MonkeyPatch,
-    place: Place | None,
+    place: QueuePosition | None,
     words: str,
 ) -> None:
-    monkeypatch.setattr("agents.runner.dispatch", lambda: None)
+    monkeypatch.setattr("agents.work.runner.dispatch", lambda: None)
     monkeypatch.setattr(context, "queue_place", lambda run: place)
     conversation = services.conversation_begin(owner=owner, text="Hello!")
     answer = conversation.messages.get(role="assistant")

@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from cortex_site import configuration
+from inference.types import LIMITS
 
 
 @pytest.fixture
@@ -78,7 +79,15 @@ def test_a_bad_number_names_the_variable(environment, value: str) -> None:
 @pytest.mark.parametrize("value", ["hot", "-0.1", "2.1", "nan"])
 def test_a_bad_temperature_names_the_variable(environment, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="TEMPERATURE"):
-        configuration.number(environment(TEMPERATURE=value), "TEMPERATURE", 0.7, low=0, high=2)
+        configuration.number(
+            environment(TEMPERATURE=value), "TEMPERATURE", 0.7, LIMITS["temperature"]
+        )
+
+
+def test_a_default_top_p_that_would_fail_every_answer_is_refused(environment) -> None:
+    env = environment(DEFAULT_TOP_P="0")
+    with pytest.raises(ImproperlyConfigured, match=r"DEFAULT_TOP_P='0'.*above 0, at most 1"):
+        configuration.number(env, "DEFAULT_TOP_P", 0.9, LIMITS["top_p"])
 
 
 @pytest.mark.parametrize(

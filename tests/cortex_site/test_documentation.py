@@ -55,7 +55,8 @@ def test_every_make_target_exists_and_is_documented(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/architecture.md", "docs/openai.md", "docs/websocket.md"]
+    "document",
+    ["README.md", *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md")))],
 )
 def test_what_is_pointed_to_is_there(document: str) -> None:
     text = (ROOT / document).read_text()
@@ -68,3 +69,10 @@ def test_what_is_pointed_to_is_there(document: str) -> None:
 @pytest.mark.parametrize("word", sorted(set(re.findall(r"\]\(#([^)]+)\)", README))))
 def test_anchors_lead_somewhere(word: str) -> None:
     assert re.search(rf"^#+ {word}$", README, re.M | re.I)
+
+
+def test_every_path_that_contributing_names_is_there() -> None:
+    text = (ROOT / "docs" / "contributing.md").read_text()
+    paths = re.findall(r"`([a-z_.]+(?:/[a-z_.0-9*]+)+/?)`", text)
+    assert len(paths) > 20
+    assert not [path for path in paths if not (ROOT / path).exists()]

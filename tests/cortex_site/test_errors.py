@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import socket
 
 import pytest
 import requests
-from django.core.exceptions import PermissionDenied
-from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import include, path
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cortex_site.api import problem_of
 from cortex_site.server import BoundedRequest
-from inference.errors import ContextOverflow, GenerationFailed, InvalidRequest, QueueFull
+from inference.errors import QueueFull
 from tests.server import CortexServer
-from tooling.errors import ToolDisabled
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +57,7 @@ urlpatterns = [
     path("api/broken", broken),
     path("api/busy", busy),
     path("broken", broken),
+    path("busy", busy),
     path("", include("cortex_site.urls")),
 ]
 handler404 = "cortex_site.errors.page_not_found"
@@ -131,6 +127,13 @@ def test_a_plain_view_may_raise_an_inference_error(client: Client) -> None:
     assert response.json()["error"]["code"] == "queue_full"
 
 
+def test_a_page_may_raise_it_too(client: Client) -> None:
+    response = client.get("/busy", HTTP_ACCEPT="text/html")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert "Too many requests are waiting." in response.content.decode()
+
+
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.parametrize("path", ["/api/nope", "/api/", "/v1/nope"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -153,43 +156,6 @@ def test_a_wrong_method_says_which_are_right(client: Client) -> None:
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
     assert response.json()["error"]["code"] == "method_not_allowed"
-
-
-@pytest.mark.parametrize(
-    ("exception", "status", "code", "field"),
-    [
-        (
-            ContextOverflow("Too long.", prompt_tokens=9, context_length=8),
-            422,
-            "context_overflow",
-            None,
-        ),
-        (InvalidRequest("No.", field="messages.0.role"), 400, "invalid_request", "messages.0.role"),
-        (GenerationFailed("It broke."), 500, "generation_failed", None),
-        (ToolDisabled("It is off."), 409, "tool_disabled", None),
-        (Http404("No such chat."), 404, "not_found", None),
-        (PermissionDenied(), 403, "permission_denied", None),
-        (DjangoValidationError({"title": ["Too long."]}), 400, "invalid_request", "title"),
-        (DjangoValidationError("No."), 400, "invalid_request", None),
-        (exceptions.NotAuthenticated(), 401, "not_authenticated", None),
-        (exceptions.Throttled(wait=2.1), 429, "rate_limited", None),
-        (exceptions.UnsupportedMediaType("text/x"), 415, "unsupported_media_type", None),
-        (KeyError("x"), 500, "internal_error", None),
-    ],
-)
-def test_every_cause_has_its_status(
-    exception: Exception, status: int, code: str, field: str | None
-) -> None:
-    problem = problem_of(exception, "GET /x")
-    assert (problem.status, problem.code, problem.field) == (status, code, field)
-    assert bool(problem.id) == (status == 500)
-    json.dumps(problem.body)
-
-
-def test_details_and_retry_after_are_told() -> None:
-    overflow = problem_of(ContextOverflow("Too long.", prompt_tokens=9, context_length=8), "")
-    assert overflow.details == {"prompt_tokens": 9, "context_length": 8}
-    assert problem_of(exceptions.Throttled(wait=2.1), "").headers["Retry-After"] == "3"
 
 
 @pytest.mark.live

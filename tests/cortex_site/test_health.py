@@ -13,7 +13,7 @@ def test_health_tells_version_model_and_database(path: str) -> None:
     body = response.json()
     assert response.status_code == 200
     assert body["status"] == "healthy"
-    assert body["version"] == "0.1.0"
+    assert body["version"] == "0.2.0"
     assert body["database"] == "ok"
     assert body["uptime_seconds"] >= 0
     assert body["model"]["name"] == "smollm2-135m-instruct"

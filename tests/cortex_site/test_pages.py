@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import requests
 from django.contrib.staticfiles import finders
@@ -25,6 +27,13 @@ def test_people_get_the_chat_at_the_root(owner_client: Client) -> None:
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith("text/html")
     assert "Cortex" in response.content.decode()
+
+
+@pytest.mark.parametrize("address", ["/", "/chat/import/", "/agents/", "/tools/", "/models/"])
+def test_the_navigation_says_where_one_is(owner_client: Client, address: str) -> None:
+    page = owner_client.get(address).content.decode()
+    link = "/" if address.startswith("/chat/") else address
+    assert re.findall(r'class="nav__link"\s+href="([^"]*)"\s+aria-current="page"', page) == [link]
 
 
 def test_the_admin_bears_the_name_of_the_product(owner_client: Client) -> None:

@@ -6,20 +6,21 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import threading
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
+from tests.prompts import LONG
 from tests.server import CortexServer, ServerDied, ServerFactory
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.live
 
 ENDLESS = {
-    "messages": [{"role": "user", "content": "Count from one to a thousand in words."}],
+    "messages": [{"role": "user", "content": LONG}],
     "max_tokens": 4000,
     "temperature": 0,
 }
@@ -37,26 +38,15 @@ def refusal(factory: ServerFactory, env: dict[str, str], *args: str) -> str:
 
 def children(pid: int) -> list[int]:
     """The processes below `pid`, its children's children too."""
-    found = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True)
-    pairs = [tuple(map(int, line.split())) for line in found.stdout.splitlines()]
-    below, frontier = [], [pid]
-    while frontier:
-        frontier = [child for child, parent in pairs if parent in frontier]
-        below += frontier
-    return below
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
-    found = subprocess.run(["ps", "-p", str(pid), "-o", "stat="], capture_output=True, text=True)
-    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
-
-
-def wait_until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def open_stream(server: CortexServer) -> requests.Response:
@@ -175,7 +165,7 @@ def test_it_ends_with_a_stream_open_and_leaves_no_child(
         below = children(server.pid)
         assert below
         assert server.stop(number) == 0
-    wait_until(lambda: not any(map(is_alive, below)))
+    eventually(lambda: not any(map(is_alive, below)), seconds=60)
     assert "Traceback" not in server.log()
 
 
@@ -201,8 +191,7 @@ def test_it_ends_while_a_plain_request_waits_for_the_model(server_factory: Serve
 
     thread = threading.Thread(target=ask)
     thread.start()
-    wait_until(lambda: children(server.pid))
-    time.sleep(1)
+    eventually(server.active_requests, seconds=60)
     assert server.stop() == 0
     thread.join(30)
     assert not thread.is_alive()
@@ -220,7 +209,7 @@ def test_the_tools_processes_end_with_it(server_factory: ServerFactory, number: 
     below = children(server.pid)
     os.kill(server.pid, number)
     server.process.wait(20)
-    wait_until(lambda: not any(map(is_alive, below)))
+    eventually(lambda: not any(map(is_alive, below)), seconds=60)
 
 
 def test_a_second_interrupt_ends_it_at_once(server_factory: ServerFactory) -> None:
@@ -236,7 +225,7 @@ def test_kill_9_leaves_no_child_and_the_server_comes_back(server_factory: Server
     with open_stream(server):
         below = children(server.pid)
         server.kill()
-    wait_until(lambda: not any(map(is_alive, below)))
+    eventually(lambda: not any(map(is_alive, below)), seconds=60)
     url, key = server.url, (server.data / "secret_key").read_text()
     server.restart()
     assert server.url == url

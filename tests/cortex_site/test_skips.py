@@ -23,7 +23,7 @@ def test_something():
 @pytest.mark.parametrize(
     ("marker", "ci", "code"),
     [("live", "true", 1), ("browser", "true", 1), ("model", "true", 1), ("live", "", 0),
-     ("services", "true", 0)],
+     ("services", "true", 1), ("services", "", 0)],
 )  # fmt: skip
 def test_skips(tmp_path: Path, marker: str, ci: str, code: int) -> None:
     file = tmp_path / "test_it.py"

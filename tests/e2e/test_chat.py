@@ -8,11 +8,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import ANSWER, first_words, new_chat, send, shorten, written
+from tests.prompts import LONG
 from tests.server import CortexServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.model]
-
-LONG = "Write a long story about a fox."
 
 
 def answer(page: Page) -> str:
@@ -206,3 +205,39 @@ def test_the_theme_is_kept(chat: Page) -> None:
     assert chat.evaluate(dark) != light
     chat.get_by_role("button", name="As the system").click()
     assert chat.evaluate(dark) == light
+
+
+def test_settings_come_before_the_first_message(chat: Page) -> None:
+    """By keyboard: they are unfolded, filled in and sent along; a bad one is shown, not lost."""
+    chat.locator(".new-settings > summary").focus()
+    chat.keyboard.press("Enter")
+    chat.get_by_label("Longest answer").fill("3")
+    chat.get_by_label("Temperature").fill("5")
+    chat.locator(".new-settings > summary").press("Enter")
+    expect(chat.get_by_label("Temperature")).to_be_hidden()
+    chat.get_by_label("Message", exact=True).fill("What is the capital of France?")
+    chat.keyboard.press("Enter")
+    expect(chat.get_by_label("Temperature")).to_be_focused()
+    chat.get_by_label("Temperature").fill("0")
+    guard = chat.get_by_role("radiogroup", name="Repetition guard")
+    guard.get_by_role("radio", name="On").focus()
+    chat.keyboard.press("ArrowRight")
+    expect(guard.get_by_role("radio", name="Off")).to_be_checked()
+    send(chat, "What is the capital of France?")
+    written(chat)
+    expect(chat.locator(".outcome")).to_contain_text("The limit on an answer's length")
+    chat.get_by_role("link", name="Settings of this chat").click()
+    dialog = chat.locator("#dialog")
+    expect(dialog.get_by_label("Longest answer")).to_have_value("3")
+    expect(dialog.get_by_label("Top-k")).to_have_attribute("placeholder", "0")
+    expect(guard.get_by_role("radio", name="Off")).to_be_checked()
+
+
+def test_an_answer_that_repeats_itself_is_ended_and_tried_again(chat: Page) -> None:
+    send(chat, "List everything red")
+    ended = chat.get_by_text("The answer began to repeat itself and was ended.")
+    expect(ended).to_be_visible(timeout=ANSWER)
+    chat.reload()
+    expect(ended).to_be_visible()
+    chat.get_by_role("button", name="Try again").click()
+    expect(chat.locator(".message--assistant").last).to_have_attribute("data-live", "")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
+import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import ANSWER, GREEDY, Watch, first_words, new_chat, send, shorten, written
+from tests.prompts import LONG
 from tests.server import CortexServer, ServerFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.model]
-
-LONG = "Write a long story about a fox."
 
 
 @pytest.fixture
@@ -34,11 +33,8 @@ def words(page: Page) -> str:
 
 def worker_pid(server: CortexServer) -> int:
     """The model's process: the child of the server that runs inference.worker."""
-    found = subprocess.run(
-        ["pgrep", "-P", str(server.pid), "-f", "inference.worker"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return int(found.stdout.split()[0])
+    children = psutil.Process(server.pid).children()
+    return next(child.pid for child in children if "inference.worker" in child.cmdline())
 
 
 def continues(page: Page, kept: str) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chat.corpus import HOSTILE
+from tests.chat.rendering.corpus import HOSTILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 

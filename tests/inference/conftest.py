@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from inference import embedded, services
+from inference import services
 from inference.engines.base import EngineConfig
-from inference.registry import REGISTRY
-from inference.supervisor import WorkerEngine
+from inference.engines.worker.engine import WorkerEngine
+from inference.library import embedded
+from inference.loaded.registry import REGISTRY
+from inference.mlx_worker.batch import BatchEngine
+from inference.mlx_worker.gguf.folder import convert
+from inference.mlx_worker.model import LoadedModel, model_load
+from tests.inference.mlx_worker.fixtures import engine_make, gguf_path
 
 
 def no_progress(stage: str, fraction: float) -> None:
     """Nobody watches."""
-
-
-def eventually(condition: Callable[[], object], timeout: float = 30.0) -> None:
-    """Fails unless the condition becomes true in time."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become true in time"
-        time.sleep(0.02)
 
 
 def pid_of(engine: WorkerEngine) -> int:
@@ -55,6 +51,24 @@ def embedded_folder() -> Path:
         engine.load(no_progress)
         engine.unload()
     return embedded.converted_folder()
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model, converted for this process."""
+    return convert(gguf_path(), tmp_path_factory.mktemp("models") / "smollm2")
+
+
+@pytest.fixture(scope="session")
+def loaded(model_folder: Path) -> LoadedModel:
+    """The embedded model in memory, loaded once for all tests of this process."""
+    return model_load(EngineConfig(model="smollm2", path=str(model_folder)), lambda *_: None)
+
+
+@pytest.fixture
+def engine(loaded: LoadedModel) -> BatchEngine:
+    """A batch engine without a worker around it."""
+    return engine_make(loaded)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from inference import services
-from inference.catalogue import FACTS
+from inference.library.facts import FACTS
 from inference.models import LanguageModel
 from tests.scripted import MODEL, ScriptedEngine
 

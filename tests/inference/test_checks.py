@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from inference import checks, embedded
+from inference import checks
+from inference.library import embedded
 
 
 def ids(messages: list[Any]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.inference.hub_server import hub_served
+from tests.inference.library.hub_server import hub_served
 from tests.server import ServerFactory
 
 pytestmark = [pytest.mark.model, pytest.mark.live, pytest.mark.browser]

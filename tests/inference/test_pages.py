@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
 from inference import services
+from inference.library import facts
 from inference.models import LanguageModel
+from tests.inference.library.gguf_files import gguf
 from tests.scripted import MODEL, ScriptedEngine
 
 LLAMA = "mlx-community/Llama-3.2-3B-Instruct-4bit"
+LLAMA_GGUF = "bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M"
+EMBEDDED = "smollm2-135m-instruct"
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
 
@@ -20,15 +25,71 @@ def change(client: Client, name: str, action: str, **headers: str) -> object:
     return client.post(f"/models/{pk}/{action}", **headers)
 
 
-def test_the_page_shows_every_model_with_what_it_needs(
-    owner_client: Client, scripted: ScriptedEngine, settings: object
+@pytest.mark.parametrize(
+    ("is_apple", "small", "size", "largest"),
+    [(True, LLAMA, "1.7 GB", "48.0 GB"), (False, LLAMA_GGUF, "2.0 GB", "43.0 GB")],
+)
+def test_the_page_offers_what_is_for_this_machine(
+    owner_client: Client,
+    scripted: ScriptedEngine,
+    settings: object,
+    monkeypatch: pytest.MonkeyPatch,
+    is_apple: bool,
+    small: str,
+    size: str,
+    largest: str,
 ) -> None:
+    monkeypatch.setattr(facts, "is_apple_silicon", lambda: is_apple)
     settings.MODEL_MEMORY_LIMIT = 5 * 2**30  # type: ignore[attr-defined]
     html = owner_client.get("/models/").content.decode()
-    assert LLAMA in html
-    assert "1.7 GB" in html
-    assert "Does not fit: it needs 48.0 GB; models may use 5.0 GB here." in html
+    assert size in html
+    assert f"Does not fit: it needs {largest}; models may use 5.0 GB here." in html
     assert "of 5.0 GB in use by models" in html
+    others = facts.FOR_LLAMACPP if is_apple else facts.FOR_MLX
+    assert not any(fact.name in html for fact in others)
+    offered = facts.FOR_MLX if is_apple else facts.FOR_LLAMACPP
+    buttons = {fact.name: button(html, f"Download {fact.name}") for fact in offered}
+    assert [name for name, tag in buttons.items() if "disabled" not in tag] == [small]
+    assert html.index(small) < min(html.index(name) for name in buttons if name != small)
+
+
+def button(html: str, label: str) -> str:
+    """The tag of the button with that label."""
+    tags = re.findall(r"<button[^>]*>", html)
+    return next(tag for tag in tags if f'aria-label="{label}"' in tag)
+
+
+def test_models_are_grouped(
+    owner_client: Client, scripted: ScriptedEngine, tmp_path: Path, settings: object
+) -> None:
+    settings.MODEL_CACHE_DIR = tmp_path  # type: ignore[attr-defined]
+    (tmp_path / "mine.gguf").write_bytes(gguf())
+    (tmp_path / "cut.gguf").write_bytes(gguf()[:-1])
+    services.model_load(name=MODEL)
+    html = owner_client.get("/models/").content.decode()
+    places = [html.index(f">{title}</h2>") for title in ("Ready", "On this disk", "To download")]
+    assert places == sorted(places)
+    assert places[0] < html.index(f">{MODEL}</h3>") < places[1]
+    for name in ("mine", "cut"):
+        assert places[1] < html.index(f">{name}</h3>") < places[2]
+    assert html.index(f">{LLAMA_GGUF}</h3>") > places[2]
+    assert "MODEL_CACHE_DIR" in html
+    assert "GGUF Q4_K_M" in html
+    assert "cut.gguf is cut short" in html
+    assert 'aria-label="Load mine"' in html
+    assert 'aria-label="Load cut"' not in html
+
+
+def test_what_goes_wrong_with_a_model_stays_beside_it(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    owner_client.get("/models/")
+    answer = change(owner_client, EMBEDDED, "delete", **HTMX)
+    assert answer.status_code == 422
+    for _ in range(2):
+        assert "comes with Cortex and stays" in owner_client.get("/models/").content.decode()
+    assert change(owner_client, EMBEDDED, "dismiss").status_code == 302
+    assert "comes with Cortex and stays" not in owner_client.get("/models/").content.decode()
 
 
 def test_while_nothing_changes_nothing_is_sent(

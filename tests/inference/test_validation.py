@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import InvalidRequest
 from cortex_site import configuration
-from inference import embedded, services
-from inference.errors import InvalidRequest, ModelLoadFailed, ModelNotFound
+from inference import services
+from inference.errors import ModelLoadFailed, ModelNotFound
+from inference.library import embedded
+from inference.loaded.registry import REGISTRY
 from inference.models import LanguageModel
-from inference.registry import REGISTRY
-from inference.types import GenerationRequest, Message, Sampling, ToolSpec
+from inference.types import Constraint, GenerationRequest, PromptMessage, Sampling, ToolSpec
+from tests.inference.library.weights import safetensors
 from tests.scripted import MODEL, ScriptedEngine
 
-GOOD = GenerationRequest(messages=(Message("user", "Hello"),))
+GOOD = GenerationRequest(messages=(PromptMessage("user", "Hello"),))
 TOOL = ToolSpec("t", "", {"type": "object"})
 
 
@@ -25,7 +28,7 @@ TOOL = ToolSpec("t", "", {"type": "object"})
     [
         (replace(GOOD, messages=()), "messages"),
         (replace(GOOD, prompt="Hello"), "prompt"),
-        (replace(GOOD, messages=(Message("robot", "Hello"),)), "messages.0.role"),  # type: ignore
+        (replace(GOOD, messages=(PromptMessage("robot", "Hello"),)), "messages.0.role"),  # type: ignore
         (replace(GOOD, sampling=Sampling(temperature=-0.1)), "temperature"),
         (replace(GOOD, sampling=Sampling(temperature=2.1)), "temperature"),
         (replace(GOOD, sampling=Sampling(temperature=float("nan"))), "temperature"),
@@ -56,6 +59,34 @@ def test_what_cannot_be_served_is_refused_by_field(
     assert caught.value.details["field"] == field
     assert field in str(caught.value)
     assert not scripted.requests
+
+
+BAD_SCHEMA = {"type": "object", "properties": {"a": {"type": "number", "multipleOf": 0.01}}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (
+            replace(GOOD, constraint=Constraint("json_schema", BAD_SCHEMA)),
+            "constraint.value.properties.a.multipleOf",
+        ),
+        (
+            replace(GOOD, tools=(ToolSpec("t", "", BAD_SCHEMA),)),
+            "tools.0.parameters.properties.a.multipleOf",
+        ),
+        (replace(GOOD, constraint=Constraint("lark", "\n" * 1001)), "constraint.value"),
+        (replace(GOOD, constraint=Constraint("choice", [])), "constraint.value"),
+    ],
+)
+def test_a_bad_form_is_refused_before_a_model_is_loaded(
+    db: None, request_: GenerationRequest, field: str
+) -> None:
+    LanguageModel.objects.create(name="not-loaded", source="folder", path="/nowhere")
+    with pytest.raises(InvalidRequest) as caught:
+        services.generate(replace(request_, model="not-loaded"))
+    assert caught.value.details["field"] == field
+    assert REGISTRY.slot("not-loaded") is None, "no load has begun"
 
 
 def test_max_tokens_has_a_default(scripted: ScriptedEngine, settings: object) -> None:
@@ -104,22 +135,22 @@ def test_a_folder_is_served_under_its_name(db: None, tmp_path: Path) -> None:
     folder = tmp_path / "My model!"
     folder.mkdir()
     with pytest.raises(ModelLoadFailed, match=r"config\.json"):
-        services.model_serve_folder(folder)
-    (folder / "config.json").write_text("{}")
+        services.model_serve_path(folder)
+    (folder / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(ModelLoadFailed, match="safetensors"):
-        services.model_serve_folder(folder)
-    (folder / "model.safetensors").write_bytes(b"x")
-    row = services.model_serve_folder(folder)
+        services.model_serve_path(folder)
+    (folder / "model.safetensors").write_bytes(safetensors(b"x"))
+    row = services.model_serve_path(folder)
     assert (row.name, row.source, row.path) == ("My-model", "folder", str(folder))
-    assert services.model_serve_folder(folder) == row
+    assert services.model_serve_path(folder) == row
     twin = tmp_path / "elsewhere" / "My-model"
     twin.mkdir(parents=True)
-    (twin / "config.json").write_text("{}")
-    (twin / "model.safetensors").write_bytes(b"x")
-    assert services.model_serve_folder(twin).name != row.name
+    (twin / "config.json").write_text('{"model_type": "llama"}')
+    (twin / "model.safetensors").write_bytes(safetensors(b"x"))
+    assert services.model_serve_path(twin).name != row.name
     (folder / "config.json").write_text('{"auto_map": {"AutoModel": "evil.py"}}')
     with pytest.raises(ModelLoadFailed, match="own code"):
-        services.model_serve_folder(folder)
+        services.model_serve_path(folder)
 
 
 def test_folders_in_the_model_cache_are_offered(db: None, tmp_path: Path, settings: object) -> None:

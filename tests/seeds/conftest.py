@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from inference.embedded import gguf_file
+from inference.library.embedded import gguf_file
 from tests.server import ROOT, CortexServer, ServerFactory
 
 LLAMA = "mlx-community/Llama-3.2-3B-Instruct-4bit"
 REVISION = "0" * 40
-CONVERT = "import sys; from inference.gguf import convert; convert(*sys.argv[1:])"
+CONVERT = "import sys; from inference.mlx_worker.gguf.folder import convert; convert(*sys.argv[1:])"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +9,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from tests.tooling.packages import TOOL, install
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.live
 
@@ -45,15 +45,6 @@ def waiting_server(server_factory, folder):
     return server_factory.start(env={"PYTHONPATH": str(site), "WAITING_DIR": str(folder)})
 
 
-def until(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_switch_holds_at_once_in_every_process(server_factory):
     first = server_factory.start()
     second = server_factory.start(env={"DATA_DIR": str(first.data)})
@@ -85,7 +76,7 @@ def test_a_client_that_leaves_ends_its_call(server_factory, tmp_path):
             f"{server.url}/api/tools/execute", json={"tool_name": "waiting"}, timeout=(5, 1)
         )
     assert (tmp_path / "started").exists()
-    assert until((tmp_path / "stopped").exists)
+    eventually((tmp_path / "stopped").exists)
 
 
 def test_twenty_calls_at_once_are_all_answered(cortex_server):
@@ -145,3 +136,19 @@ def test_running_and_cancelling_in_the_page_by_keyboard(server_factory, tmp_path
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
     assert not problems
+
+
+@pytest.mark.browser
+def test_a_slow_press_of_a_button_counts_though_its_card_is_renewed_meanwhile(
+    server_factory, tmp_path, browser: Browser
+):
+    server = waiting_server(server_factory, tmp_path)
+    page = browser.new_context().new_page()
+    page.goto(f"{server.url}/tools/tool/waiting/")
+    page.get_by_role("button", name="Run").click()
+    result = page.locator("#result")
+    result.get_by_role("button", name="Cancel").hover()
+    page.mouse.down()
+    page.wait_for_timeout(900)  # three times as long as the card waits before it asks again
+    page.mouse.up()
+    expect(result).to_contain_text("cancelled", timeout=8000)

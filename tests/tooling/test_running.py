@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.exceptions import ValidationError
 
-from inference.cancellation import CancelScope, cancellable
+from common.cancellation import CancelScope, cancellable
 from tests.tooling.samples import (
     AsyncWaitingTool,
     GivingTool,
@@ -19,6 +18,7 @@ from tests.tooling.samples import (
     StubbornTool,
     WaitingTool,
 )
+from tests.waiting import eventually
 from tooling import running, services
 from tooling.base import ToolResult
 from tooling.errors import ToolsBusy
@@ -76,10 +76,8 @@ def test_a_call_ends_when_its_row_is_marked(owner, register):
     assert tool.started.wait(5)
     services.tool_call_cancel(id=call.id, caller=owner)
     assert tool.ended.wait(5)
-    deadline = time.monotonic() + 5
-    while call.state == ToolCall.State.RUNNING and time.monotonic() < deadline:
-        time.sleep(0.05)
-        call.refresh_from_db()
+    eventually(lambda: not ToolCall.objects.filter(state=ToolCall.State.RUNNING).exists())
+    call.refresh_from_db()
     assert call.state == ToolCall.State.CANCELLED
 
 
@@ -94,9 +92,7 @@ def test_a_tool_that_heeds_nothing_holds_up_nobody_but_keeps_its_slot(owner, reg
     finally:
         tool.release.set()
     assert tool.ended.wait(5)
-    deadline = time.monotonic() + 5
-    while running.slots._value == 0 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: running.slots._value)
     assert execute(owner).success
 
 

@@ -15,7 +15,7 @@ from tooling.base import ToolResult
 from tooling.errors import InvalidArguments, ToolDisabled, ToolNotAllowed, ToolNotFound
 from tooling.journal import MAX_LOGGED
 from tooling.models import Tool, ToolCall
-from tooling.services import result_for_model
+from tooling.results import result_for_model
 
 
 def run(owner, **options):

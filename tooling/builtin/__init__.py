@@ -1,4 +1,7 @@
-"""The tools that come with Cortex, one a file. Your own: a file here and a line below."""
+"""The tools that come with Cortex, one file a tool; in the web process.
+
+Your own: a file here and a line below.
+"""
 
 from tooling.builtin.calculator import CalculatorTool
 from tooling.builtin.code_generator import CodeGeneratorTool

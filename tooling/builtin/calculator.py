@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 from tooling.base import BaseTool, ToolParameter, ToolResult
+from tooling.calculator.tokens import MAX_LENGTH
+from tooling.jail.lockdown import ResourceLimits
 from tooling.sandbox.command import ROOT, Program
 from tooling.sandbox.pool import START_SECONDS, Pool, Terms, Unavailable
 from tooling.sandbox.watch import Ending
-from tooling.sandboxed.lockdown import Limits
-from tooling.sandboxed.tokens import MAX_LENGTH
 
 TIMEOUT = 3.0  # seconds for one expression, then its worker is killed
 GRACE = 0.5  # seconds before that, the worker stops by itself
@@ -68,7 +68,7 @@ class CalculatorTool(BaseTool):
 
 @functools.cache
 def pool() -> Pool:
-    """The workers of this process, made at the first use."""
+    """Give the workers of this process, made at the first use."""
     return Pool(terms())
 
 
@@ -77,8 +77,8 @@ os.register_at_fork(after_in_child=pool.cache_clear)  # its thread stayed behind
 
 def terms() -> Terms:
     return Terms(
-        Program("tooling.sandboxed.calculator", (ROOT, *_packages("sympy", "mpmath"))),
-        Limits(MEMORY, CPU_SECONDS),
+        Program("tooling.calculator.program", (ROOT, *_packages("sympy", "mpmath"))),
+        ResourceLimits(MEMORY, CPU_SECONDS),
         reuse=True,
         spare=WORKERS,
         at_once=WORKERS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
+from common.errors import CortexError
 from inference import services as inference
-from inference.errors import InferenceError
-from inference.types import AGENT, Completion, GenerationRequest, Message, Sampling
+from inference.types import AGENT, Completion, GenerationRequest, PromptMessage, Sampling
 from tooling.base import BaseTool, ToolParameter, ToolResult
 
 TEMPERATURE = 0.3
@@ -62,20 +62,20 @@ class CodeGeneratorTool(BaseTool):
 
     def execute(self, request: str, language: str = "python") -> ToolResult:
         messages = (
-            Message(role="system", content=SYSTEM.format(language=language)),
-            Message(role="user", content=request),
+            PromptMessage(role="system", content=SYSTEM.format(language=language)),
+            PromptMessage(role="user", content=request),
         )
         try:
             return self._written(messages, language)
-        except InferenceError as error:
+        except CortexError as error:
             return ToolResult(success=False, error=f"The model could not write it: {error}")
 
-    def _written(self, messages: tuple[Message, ...], language: str) -> ToolResult:
+    def _written(self, messages: tuple[PromptMessage, ...], language: str) -> ToolResult:
         answer = self._ask(messages)
         code, problem = _judged(answer, language)
         if problem and answer.finish_reason == "stop" and not self.stopping:
-            said = Message(role="assistant", content=answer.text)
-            mending = Message(role="user", content=REPAIR.format(error=problem))
+            said = PromptMessage(role="assistant", content=answer.text)
+            mending = PromptMessage(role="user", content=REPAIR.format(error=problem))
             again, still = _judged(self._ask((*messages, said, mending)), language)
             code, problem = (code, problem) if still else (again, "")
         if not problem:
@@ -83,7 +83,7 @@ class CodeGeneratorTool(BaseTool):
         error = f"The model's {language} code is not valid: {problem}."
         return ToolResult(success=False, result=code or None, error=error)
 
-    def _ask(self, messages: tuple[Message, ...]) -> Completion:
+    def _ask(self, messages: tuple[PromptMessage, ...]) -> Completion:
         return inference.complete(
             GenerationRequest(
                 messages=messages,
@@ -104,8 +104,8 @@ def _judged(answer: Completion, language: str) -> tuple[str, str]:
 
 
 def code_extract(text: str) -> tuple[str, bool]:
-    """The code of an answer, and whether its end was seen: the longest fenced block, or all of it
-    when nothing is fenced."""
+    """Give the code of an answer, and whether its end was seen: the longest fenced block, or all of
+    it when nothing is fenced."""
     blocks = list(FENCE.finditer(text))
     if not blocks:
         return text.strip(), False

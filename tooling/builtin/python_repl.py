@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tooling import sandbox
 from tooling.base import BaseTool, ToolParameter, ToolResult
-from tooling.sandbox import Outcome
+from tooling.sandbox import programs
+from tooling.sandbox.programs import ProgramResult
 
 TIMEOUT = 10.0  # seconds for the program itself
 MAX_CODE = 100_000  # characters
 
 
 class PythonREPLTool(BaseTool):
-    timeout_seconds = TIMEOUT + sandbox.TERMS.wait_seconds + sandbox.START_SECONDS
+    timeout_seconds = TIMEOUT + programs.TERMS.wait_seconds + programs.START_SECONDS
     repeatable = True
 
     @property
@@ -40,12 +40,12 @@ class PythonREPLTool(BaseTool):
         return {"code": code}
 
     def execute(self, code: str) -> ToolResult:
-        outcome = sandbox.run(code, timeout=TIMEOUT, cancelled=self.stop_event.is_set)
+        outcome = programs.run(code, timeout=TIMEOUT, cancelled=self.stop_event.is_set)
         return ToolResult(success=outcome.ok, result=shown(outcome), error=_error(outcome))
 
 
-def shown(outcome: Outcome) -> str:
-    """What a REPL would have on the screen: the prints, then the value."""
+def shown(outcome: ProgramResult) -> str:
+    """Tell what a REPL would have on the screen: the prints, then the value."""
     text = outcome.stdout
     if outcome.value_repr is None:
         return text
@@ -54,7 +54,7 @@ def shown(outcome: Outcome) -> str:
     return f"{text}{outcome.value_repr}\n"
 
 
-def _error(outcome: Outcome) -> str | None:
+def _error(outcome: ProgramResult) -> str | None:
     if outcome.error is None:
         return None
     return "\n".join(part for part in (outcome.stderr.strip(), outcome.error) if part)

@@ -9,7 +9,8 @@ from typing import Protocol
 from ddgs import DDGS
 from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
 
-from tooling.base import JSON, BaseTool, ToolParameter, ToolResult
+from common.types import JSON
+from tooling.base import BaseTool, ToolParameter, ToolResult
 from tooling.models import SearchSettings
 
 ENGINE_TIMEOUT = 8  # seconds for one search engine
@@ -36,7 +37,7 @@ def ddgs_client() -> SearchClient:
 
 
 def unknown_backends(backends: str) -> list[str]:
-    """The names in a list, separated by commas, that ddgs has no search engine for."""
+    """Give the names in a list, separated by commas, that ddgs has no search engine for."""
     names = [name.strip() for name in backends.split(",") if name.strip()]
     if names == ["auto"]:
         return []

@@ -22,7 +22,7 @@ def confinement(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _linux() -> list[CheckMessage]:
-    from tooling.sandboxed import landlock, seccomp  # they call the Linux kernel
+    from tooling.jail import landlock, seccomp  # they call the Linux kernel
 
     if not seccomp.available():
         return [_missing("the kernel does not filter system calls (seccomp) on this machine")]

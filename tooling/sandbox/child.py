@@ -7,18 +7,18 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+import psutil
+
+from tooling.jail.channel import HEADER
+from tooling.jail.lockdown import ResourceLimits
 from tooling.sandbox.command import Program, command
-from tooling.sandbox.watch import Ending, Reply, Watch
-from tooling.sandboxed.channel import HEADER
-from tooling.sandboxed.lockdown import Limits
+from tooling.sandbox.watch import ChildReply, Ending, Watch
 
 SEND_SECONDS = 5.0  # for a child that does not read
 
@@ -26,7 +26,7 @@ SEND_SECONDS = 5.0  # for a child that does not read
 class Child:
     """A process in a session of its own, with an empty environment and no folder to stand in."""
 
-    def __init__(self, program: Program, limits: Limits, *, max_output: int) -> None:
+    def __init__(self, program: Program, limits: ResourceLimits, *, max_output: int) -> None:
         """Starts it and does not wait. The thread that does this must outlive the child: Linux
         sends the parent-death signal when that thread ends."""
         self.limits = limits
@@ -45,6 +45,7 @@ class Child:
                 env={},
                 start_new_session=True,
             )
+        self._usage = psutil.Process(self.process.pid)
 
     @property
     def alive(self) -> bool:
@@ -53,23 +54,18 @@ class Child:
     @property
     def resident(self) -> int:
         """Bytes of memory in use. It is alone in its group, since it cannot start a process."""
-        if sys.platform == "linux":
-            try:
-                pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
-            except (OSError, IndexError):  # it is gone
-                return 0
-            return int(pages) * os.sysconf("SC_PAGE_SIZE")
-        listing = ["ps", "-o", "rss=", "-p", str(self.process.pid)]
-        found = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.strip()
-        return int(found) * 1024 if found.isdigit() else 0
+        try:
+            return int(self._usage.memory_info().rss)
+        except psutil.Error:  # it is gone
+            return 0
 
     def send(self, message: dict[str, Any]) -> None:
-        """Raises OSError when the child is gone or does not read."""
+        """Send a message; raises OSError when the child is gone or does not read."""
         data = json.dumps(message).encode()
         self.socket.settimeout(SEND_SECONDS)
         self.socket.sendall(len(data).to_bytes(HEADER, "big") + data)
 
-    def receive(self, timeout: float, cancelled: Callable[[], bool] = lambda: False) -> Reply:
+    def receive(self, timeout: float, cancelled: Callable[[], bool] = lambda: False) -> ChildReply:
         """Its next message, and what it printed until then. Any other ending kills it."""
         stdout, stderr = self.process.stdout, self.process.stderr
         assert stdout is not None

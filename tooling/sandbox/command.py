@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tooling.sandboxed.lockdown import Limits
+from tooling.jail.lockdown import ResourceLimits
 
 ROOT = Path(__file__).resolve().parents[2]  # holds the package `tooling`
 SANDBOX_EXEC = Path("/usr/bin/sandbox-exec")
@@ -20,19 +20,20 @@ MACOS_LIBRARIES = [
 ]
 BOOT = (
     "import sys; sys.path += sys.argv.pop(1).splitlines();"
-    "from tooling.sandboxed.start import start; start(*sys.argv[1:])"
+    "from tooling.jail.start import start; start(*sys.argv[1:])"
 )
 
 
 @dataclass(frozen=True)
 class Program:
-    """A module of `tooling.sandboxed` with a `main`, and the folders that it imports from."""
+    """A module with a `main` (in `tooling.jail` or `tooling.calculator`), and the folders that it
+    imports from."""
 
     module: str
     folders: tuple[Path, ...] = (ROOT,)
 
 
-def command(program: Program, limits: Limits, descriptor: int) -> list[str]:
+def command(program: Program, limits: ResourceLimits, descriptor: int) -> list[str]:
     """`-I -S`: no environment, no user or site folders; the working folder is not on the path."""
     folders = "\n".join(map(str, program.folders))
     numbers = map(str, (descriptor, limits.memory, limits.cpu_seconds, os.getpid()))
@@ -47,7 +48,8 @@ def _prefix(program: Program) -> list[str]:
 
 
 def macos_profile(folders: tuple[Path, ...]) -> str:
-    """A profile for sandbox-exec: start this interpreter, read its libraries, and nothing else.
+    """Write a profile for sandbox-exec: start this interpreter, read its libraries, and nothing
+    else.
 
     There is no writing, network, process, signal or Mach service in it. The project's own folder
     holds settings and data, so of it only the package `tooling` can be read. The tests check this

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tooling.jail.lockdown import ResourceLimits
 from tooling.sandbox.child import Child
 from tooling.sandbox.command import Program
-from tooling.sandbox.watch import Ending, Reply
-from tooling.sandboxed.lockdown import Limits
+from tooling.sandbox.watch import ChildReply, Ending
 
 START_SECONDS = 30.0  # for a child to be confined and ready, on a machine under load
 POLL = 0.05  # seconds
@@ -35,7 +35,7 @@ class Terms:
     """
 
     program: Program
-    limits: Limits
+    limits: ResourceLimits
     max_output: int = 100_000
     reuse: bool = False
     spare: int = 1
@@ -67,7 +67,7 @@ class Pool:
 
     def ask(
         self, message: dict[str, object], *, timeout: float, cancelled: Callable[[], bool]
-    ) -> Reply:
+    ) -> ChildReply:
         """Send a message to a child and wait for its answer; `timeout` counts from the sending.
 
         Raises Unavailable.
@@ -152,7 +152,7 @@ class Pool:
         return Child(self.terms.program, self.terms.limits, max_output=self.terms.max_output)
 
 
-def _why_not(reply: Reply) -> str:
+def _why_not(reply: ChildReply) -> str:
     if "refused" in reply.message:
         return str(reply.message["refused"])
     return f"The sandbox did not start ({reply.ending}). {reply.stderr.strip()[-500:]}".strip()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tooling.sandboxed.channel import HEADER
+from tooling.jail.channel import HEADER
 
 POLL = 0.05  # seconds between looks at memory and at whether the result is still wanted
 PIECE = 65_536  # bytes a read
@@ -28,7 +28,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reply:
+class ChildReply:
     """`message` is the child's when it answered; what it printed is there in any case."""
 
     ending: Ending
@@ -63,8 +63,8 @@ class Watch:
                 if ending or (ending := _limit(deadline, cancelled, too_large)):
                     return ending
 
-    def reply(self, ending: Ending, exit_code: int | None) -> Reply:
-        """What was received, with all that is in the pipes still."""
+    def reply(self, ending: Ending, exit_code: int | None) -> ChildReply:
+        """Tell what was received, with all that is in the pipes still."""
         for descriptor in (self.stdout, self.stderr):
             while not self._too_much() and self._read(descriptor):
                 pass
@@ -74,7 +74,7 @@ class Watch:
         if ending is Ending.ANSWERED and message is None:
             ending = Ending.DIED
         outputs = self._text(self.stdout), self._text(self.stderr)
-        return Reply(ending, message or {}, *outputs, exit_code)
+        return ChildReply(ending, message or {}, *outputs, exit_code)
 
     def _read(self, descriptor: int) -> bytes | None:
         """A piece; empty at the end, None when there is nothing now."""

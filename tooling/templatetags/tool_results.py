@@ -24,7 +24,7 @@ def pretty(value: Any) -> str:
 
 @register.filter
 def preview(arguments: dict[str, Any]) -> str:
-    """The values of the arguments on one short line."""
+    """Write the values of the arguments on one short line."""
     parts = [v if isinstance(v, str) else json.dumps(v) for v in arguments.values()]
     line = " ".join(", ".join(parts).split())
     return line if len(line) <= PREVIEW else line[: PREVIEW - 1] + "…"
@@ -32,7 +32,8 @@ def preview(arguments: dict[str, Any]) -> str:
 
 @register.filter
 def hits(value: Any) -> list[dict[str, str]]:
-    """The value if it is a list of search results that can be linked to, else an empty list."""
+    """Give the value if it is a list of search results that can be linked to, else an empty
+    list."""
     if not isinstance(value, list) or not all(_is_hit(item) for item in value):
         return []
     return value

@@ -13,8 +13,8 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from common.errors import CortexError
 from cortex_site import checks, lifecycle
-from inference.errors import InferenceError
 
 
 def port_number(text: str) -> int:
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", help="address to listen on (HOST)")
         parser.add_argument("--port", type=port_number, help="0 picks a free one (PORT)")
         parser.add_argument(
-            "--model", help="folder or id of the model that answers (DEFAULT_MODEL)"
+            "--model", help="folder, GGUF file or id of the model that answers (DEFAULT_MODEL)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,7 +65,7 @@ class Command(BaseCommand):
     def _serve_model(self, name: str) -> None:
         try:
             lifecycle.serve_model(name)
-        except InferenceError as error:
+        except CortexError as error:
             raise CommandError(f"--model {name}: {error}") from error
         connection.close()
 

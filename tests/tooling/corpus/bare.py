@@ -11,8 +11,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from tooling.sandboxed.channel import Channel
-from tooling.sandboxed.lockdown import Limits, confine
+from tooling.jail.channel import Channel
+from tooling.jail.lockdown import ResourceLimits, confine
 
 _NAMES = """
     asyncio atexit builtins codecs collections ctypes dataclasses encodings.idna enum fileinput
@@ -23,7 +23,7 @@ _NAMES = """
 LOADED = _NAMES.split()
 
 
-def main(channel: Channel, limits: Limits, parent: int) -> None:
+def main(channel: Channel, limits: ResourceLimits, parent: int) -> None:
     for name in LOADED:
         import_module(name)
     channel.send({"ready": confine(limits, parent=parent)})

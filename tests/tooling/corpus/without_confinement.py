@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tooling.sandboxed import python
-from tooling.sandboxed.channel import Channel
-from tooling.sandboxed.lockdown import Limits
+from tooling.jail import python
+from tooling.jail.channel import Channel
+from tooling.jail.lockdown import ResourceLimits
 
 
-def main(channel: Channel, limits: Limits, parent: int) -> None:
+def main(channel: Channel, limits: ResourceLimits, parent: int) -> None:
     python.confine = lambda limits, parent: {"layers": []}
     python.main(channel, limits, parent)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.tooling.corpus import bare
-from tooling.sandboxed import landlock
-from tooling.sandboxed.channel import Channel
-from tooling.sandboxed.lockdown import Limits
+from tooling.jail import landlock
+from tooling.jail.channel import Channel
+from tooling.jail.lockdown import ResourceLimits
 
 
-def main(channel: Channel, limits: Limits, parent: int) -> None:
+def main(channel: Channel, limits: ResourceLimits, parent: int) -> None:
     landlock.version = lambda: 0
     bare.main(channel, limits, parent)

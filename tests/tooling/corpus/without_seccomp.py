@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 
-from tooling.sandboxed import python, seccomp
-from tooling.sandboxed.channel import Channel
-from tooling.sandboxed.lockdown import Limits
+from tooling.jail import python, seccomp
+from tooling.jail.channel import Channel
+from tooling.jail.lockdown import ResourceLimits
 
 
-def main(channel: Channel, limits: Limits, parent: int) -> None:
+def main(channel: Channel, limits: ResourceLimits, parent: int) -> None:
     seccomp.restrict = _refuse
     python.main(channel, limits, parent)
 

@@ -1,0 +1,76 @@
+"""Text comes token by token; the log gets it in pieces of about a tenth of a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from agents.loops.contract import EventKind, LoopEvent
+
+INTERVAL = 0.1  # seconds
+
+PIECES = (EventKind.TEXT, EventKind.THINKING, EventKind.STEP_TEXT)  # of a growing text
+
+
+class LogWriter:
+    """Hands a loop's events to `append`, in order.
+
+    Text is held back until INTERVAL has passed since the last append, so the first piece goes out
+    at once; anything else goes out immediately, after the text before it. While the loop is silent
+    somebody else calls `flush_if_due`. What `append` refuses stays pending and its error is raised.
+    """
+
+    def __init__(
+        self,
+        append: Callable[[Sequence[LoopEvent]], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._append = append
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._pending: list[LoopEvent] = []
+        self._last = float("-inf")
+
+    def add(self, event: LoopEvent) -> None:
+        with self._lock:
+            self._pending = merged([*self._pending, event])
+            if event.kind not in PIECES or self._is_due():
+                self.flush()
+
+    def flush(self) -> None:
+        with self._lock:
+            if self._pending:
+                self._append(self._pending)
+                self._pending = []
+                self._last = self._clock()
+
+    def flush_if_due(self) -> None:
+        """Flush what is old enough; do nothing while another thread is just writing."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._is_due():
+                    self.flush()
+            finally:
+                self._lock.release()
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._last >= INTERVAL
+
+
+def merged(events: Iterable[LoopEvent]) -> list[LoopEvent]:
+    """Give the events, with neighbouring pieces of the same text as one."""
+    result: list[LoopEvent] = []
+    for event in events:
+        if result and _continues(result[-1], event):
+            text = result[-1].data["text"] + event.data["text"]
+            result[-1] = LoopEvent(event.kind, {**event.data, "text": text})
+        else:
+            result.append(event)
+    return result
+
+
+def _continues(before: LoopEvent, event: LoopEvent) -> bool:
+    if event.kind not in PIECES or event.kind != before.kind:
+        return False
+    return {**before.data, "text": ""} == {**event.data, "text": ""}

@@ -1,0 +1,1 @@
+"""Agents: reason, act and observe until a goal is reached; in the web process."""

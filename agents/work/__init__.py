@@ -1,0 +1,1 @@
+"""Runs the runs: threads, leases, recovery and outcomes; in the web process."""

@@ -1,0 +1,87 @@
+"""Cortex on llama.cpp against llama.cpp's own server, on the same GGUF file, in turns.
+
+    python -m benchmarks.llamacpp [--rounds 5] [--tokens 64] [--streams 1 8 16]
+
+Cortex runs as `make run` starts it, with every setting as it comes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchmarks.common import (
+    EMBEDDED,
+    cortex,
+    free_port,
+    ratio,
+    report,
+    server,
+    spread,
+    stream_openai,
+    take_turns,
+)
+from benchmarks.serving import body, many_streams, one_stream
+from inference.library import embedded
+
+FORM = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "story",
+        "schema": {
+            "type": "object",
+            "properties": {"story": {"type": "string"}},
+            "required": ["story"],
+        },
+    },
+}
+
+
+@contextmanager
+def llama_server() -> Iterator[str]:
+    """llama.cpp's own server; gives its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.peers.llama_server", str(embedded.gguf_file())]
+    with server([*command, str(port)], port, "/health", {}) as url:
+        yield url
+
+
+def bound(url: str, tokens: int) -> Callable[[], float]:
+    """One stream that a schema holds."""
+    return lambda: (
+        stream_openai(url, body(tokens, EMBEDDED) | {"response_format": FORM}).decode_rate
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 16])
+    arguments = parser.parse_args()
+    rows = []
+    with cortex() as ours, llama_server() as theirs:
+        for streams in arguments.streams:
+            make = one_stream if streams == 1 else many_streams
+            count = () if streams == 1 else (streams,)
+            sides = {
+                "cortex": make(ours, EMBEDDED, arguments.tokens, *count),
+                "peer": make(theirs, EMBEDDED, arguments.tokens, *count),
+            }
+            values = take_turns(arguments.rounds, sides)
+            rows.append([str(streams), *(spread(values[side]) for side in sides),
+                         ratio(values, "cortex", "peer")])  # fmt: skip
+        sides = {
+            "bound": bound(ours, arguments.tokens),
+            "free": one_stream(ours, EMBEDDED, arguments.tokens),
+        }
+        values = take_turns(arguments.rounds, sides)
+        rows.append(["1, by a schema / free", *(spread(values[side]) for side in sides),
+                     ratio(values, "bound", "free")])  # fmt: skip
+    report("llama.cpp", ["streams", "Cortex, tok/s", "llama.cpp's server, tok/s", "ratio"], rows)
+
+
+if __name__ == "__main__":
+    main()

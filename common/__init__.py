@@ -1,0 +1,1 @@
+"""What every layer uses: errors, cancellation, the async bridge; in any process."""

@@ -1,0 +1,1 @@
+"""Grammars for what a model must write exactly; in the model's process."""

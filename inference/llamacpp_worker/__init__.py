@@ -1,0 +1,1 @@
+"""One model on llama.cpp: its own server, asked over a socket; the model's process itself."""

@@ -1,0 +1,1 @@
+"""The loaded models: registry, slots and running generations; in the web process."""

@@ -1,0 +1,1 @@
+"""One model on MLX: loads, batches, generates; the model's process itself."""

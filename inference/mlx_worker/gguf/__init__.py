@@ -1,0 +1,1 @@
+"""Reads GGUF files as MLX models; in the model's process."""

@@ -1,0 +1,1 @@
+"""Takes commands and gives deltas, whatever computes; in the model's process."""

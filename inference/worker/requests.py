@@ -1,0 +1,37 @@
+"""What is decided for every request in the same way, whatever computes."""
+
+from __future__ import annotations
+
+from common.types import JSON
+from inference.engines.base import EngineConfig
+from inference.errors import ContextOverflow
+from inference.types import GenerationRequest
+from inference.worker.prompt import Prompt, tool_plain
+from inference.worker.tools import ToolPlan
+
+
+def max_tokens_of(
+    request: GenerationRequest, prompt: Prompt, config: EngineConfig, context_length: int
+) -> int:
+    """What was asked for, or the default; no more than the context has left. Raises
+    ContextOverflow."""
+    left = context_length - len(prompt.tokens)
+    if left < 1:
+        raise ContextOverflow(
+            f"the prompt has {len(prompt.tokens)} tokens; the context holds {context_length}",
+            prompt_tokens=len(prompt.tokens),
+            context_length=context_length,
+        )
+    asked = config.default_max_tokens if request.max_tokens is None else request.max_tokens
+    return min(asked, left)
+
+
+def reading_options(request: GenerationRequest, plan: ToolPlan, prompt: Prompt) -> JSON:
+    """The options of the `TextAssembler` that reads the answer."""
+    return {
+        "stop": () if plan.answer_is_call else request.stop,
+        "tool_format": plan.format,
+        "tools": [tool_plain(tool) for tool in request.tools],
+        "answer_is_call": plan.answer_is_call,
+        "starts_thinking": prompt.starts_thinking,
+    }

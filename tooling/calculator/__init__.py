@@ -1,0 +1,1 @@
+"""The calculator's grammar and algebra; in confined child processes."""

@@ -1,5 +1,0 @@
-"""What runs on the far side: the programs of confined child processes.
-
-`tooling.sandbox` starts them. Nothing in here imports Django or the rest of Cortex: a child is a
-bare interpreter (`python -I -S`) that has this folder on its path, and little else in its memory.
-"""

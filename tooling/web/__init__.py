@@ -1,0 +1,1 @@
+"""Tools for people and programs: pages and API; in the web process."""

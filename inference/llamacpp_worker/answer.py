@@ -14,7 +14,7 @@ from inference.llamacpp_worker.server import CompletionStream, ServerRefused
 from inference.llamacpp_worker.slots import Slot, SlotTable
 from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob, Usage
 from inference.worker.text import Piece
-from inference.worker.tokens import tokens_of
+from inference.worker.tokens import Tokens, tokens_of
 
 USUAL_TOKENS = 256  # of an answer that may be as long as it likes
 
@@ -81,10 +81,20 @@ class Answer:
         """The server has let go of it after an interruption."""
         self.interrupted, self.stream = False, None
 
+    @property
+    def _kept(self) -> Tokens:
+        """What its slot has computed: the last token was given out, and not computed any more."""
+        return tokens_of([*self.ask.prompt.tokens, *self.tokens[:-1]])
+
     def leave(self, slots: SlotTable) -> None:
-        """The server is done with it. The last token was given out, and not computed any more."""
+        """It has ended, and the server will be done with it in a moment."""
         if self._slot is not None:
-            slots.give_back(self._slot, tokens_of([*self.ask.prompt.tokens, *self.tokens[:-1]]))
+            slots.leave(self._slot, self._kept)
+
+    def give_back(self, slots: SlotTable) -> None:
+        """The server is done with it."""
+        if self._slot is not None:
+            slots.give_back(self._slot, self._kept)
             self._slot = None
 
     def read(self, event: JSON) -> Iterator[Delta]:

@@ -213,7 +213,7 @@ class LlamaBackend:
                 self._retire(answer)
             return [(request_id, delta) for delta in deltas]
         self._leaving.discard(answer)
-        answer.leave(self._slots)
+        answer.give_back(self._slots)
         if answer.ended:
             return []
         if answer.interrupted:
@@ -231,6 +231,7 @@ class LlamaBackend:
         self._running.pop(answer.request.id, None)
         if answer.stream is not None:
             self._leaving.add(answer)
+            answer.leave(self._slots)
             answer.stream.hang_up()
 
     def close(self, timeout: float) -> None:

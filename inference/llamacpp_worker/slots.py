@@ -29,12 +29,14 @@ DATA, ABOUT = ".slot", ".json"
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """One place of the server. `stored` when the disk has its tokens."""
+    """One place of the server. `stored` when the disk has its tokens; `leaving` when its answer has
+    ended, and the server has not let go of it yet."""
 
     index: int
     tokens: Tokens = field(default_factory=lambda: tokens_of([]))
     used_at: float = 0.0
     busy: bool = False
+    leaving: bool = False
     stored: bool = True
 
 
@@ -46,11 +48,15 @@ class SlotTable:
         self._slots = [Slot(index) for index in range(count)]
 
     def take(self, tokens: Tokens) -> Slot | None:
-        """A free slot for a prompt, the one that knows most of it; None when all are busy."""
+        """A free slot for a prompt, the one that knows most of it. None when all are busy, or the
+        one that knows most will be free in a moment: an agent's next step comes that soon."""
         free = [slot for slot in self._slots if not slot.busy]
         if not free:
             return None
         best = max(free, key=lambda slot: (self._worth(slot, tokens), -slot.used_at))
+        worth = max(self._worth(best, tokens), 0) + LEAST_TOKENS
+        if any(slot.leaving and self._worth(slot, tokens) > worth for slot in self._slots):
+            return None
         if self._worth(best, tokens) <= 0:
             best = min(free, key=lambda slot: (len(slot.tokens) > 0, slot.used_at))
         known = common(best.tokens, tokens)
@@ -78,11 +84,17 @@ class SlotTable:
         slot.tokens, slot.stored = record.tokens, True
         self._store.touch(record)
 
-    def give_back(self, slot: Slot, tokens: Tokens) -> None:
-        """Its answer has ended, and the slot has computed `tokens`."""
-        slot.busy, slot.used_at = False, time.monotonic()
+    def leave(self, slot: Slot, tokens: Tokens) -> None:
+        """Its answer has ended, and the slot has computed `tokens`; the server has it still."""
+        slot.leaving = True
         slot.stored = slot.stored and common(slot.tokens, tokens) == len(tokens)
         slot.tokens = tokens
+
+    def give_back(self, slot: Slot, tokens: Tokens) -> None:
+        """The server is done with it."""
+        self.leave(slot, tokens)
+        slot.busy = slot.leaving = False
+        slot.used_at = time.monotonic()
 
     @property
     def unsaved(self) -> bool:

@@ -29,6 +29,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (repeated && pressed && target.contains(pressed)) event.detail.shouldSwap = false;
 });
 
+// What was replaced while it was being asked for is not wanted any more: its answer is dropped.
+document.addEventListener("htmx:beforeCleanupElement", (event) => {
+  event.target.addEventListener("htmx:beforeOnLoad", (late) => {
+    if (late.detail.requestConfig.verb === "get") late.preventDefault();
+  });
+});
+
 const dialog = document.getElementById("dialog");
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "dialog-body" && !dialog.open) dialog.showModal();

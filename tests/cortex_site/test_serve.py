@@ -21,6 +21,7 @@ pytestmark = pytest.mark.live
 
 ENDLESS = {
     "messages": [{"role": "user", "content": LONG}],
+    "repetition_guard": False,
     "max_tokens": 4000,
     "temperature": 0,
 }

@@ -11,7 +11,8 @@ from tests.remote_model import RemoteModel, scripted_site
 from tests.server import CortexServer, ServerFactory
 
 ANSWER = 240_000  # ms: a small machine under load writes a few words a second
-GREEDY = {"DEFAULT_TEMPERATURE": "0"}
+# The likeliest answers, so that a test can say what stands in them; and long ones stay long.
+GREEDY = {"DEFAULT_TEMPERATURE": "0", "REPETITION_GUARD": "off"}
 NETWORK = (  # what the browser and htmx write of a request that failed
     "WebSocket",
     "Failed to load resource",
@@ -24,7 +25,7 @@ NETWORK = (  # what the browser and htmx write of a request that failed
 
 @pytest.fixture(scope="session")
 def chat_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CortexServer]:
-    """Answers are the likeliest ones, so that a test can say what stands in them."""
+    """The product with the embedded model."""
     factory = ServerFactory(tmp_path_factory.mktemp("chat"))
     yield factory.start(env=GREEDY)
     factory.close()

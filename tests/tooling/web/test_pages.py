@@ -101,8 +101,7 @@ def test_a_run_can_be_cancelled(owner_client, register):
     page = body(owner_client.post("/tools/tool/sample/run"))
     assert "<progress" in page
     call = ToolCall.objects.get()
-    stopping = body(owner_client.post(f"/tools/calls/{call.id}/cancel"))
-    assert "Stopping" in stopping
+    assert owner_client.post(f"/tools/calls/{call.id}/cancel").status_code == 204
     assert "cancelled" in body(finished(owner_client, page))
     assert tool.ended.wait(5)
 

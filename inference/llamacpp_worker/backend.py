@@ -57,7 +57,8 @@ class LlamaBackend:
     def __init__(self, config: EngineConfig, wake: Wake) -> None:
         path = Path(config.path)
         self._wake = wake
-        sizes = sizes_for(model_read(path), config)
+        model = model_read(path)
+        sizes = sizes_for(model, config)
         self._cells = sizes.cells
         store = _store(path, config)
         self._server = LlamaServer(path, sizes, slot_folder=store.folder if store else None)
@@ -66,8 +67,10 @@ class LlamaBackend:
         dialect = dialect_of(vocabulary)
         meta = self._server.get("/v1/models")["data"][0]["meta"]
         context_length = min(int(meta["n_ctx_train"]), sizes.cells)
+        # Where the file has none, llama.cpp gives ChatML, whether or not the model knows its marks.
+        own = vocabulary.template if model.has_chat_template or vocabulary.has_chatml else ""
         template = ChatTemplate(
-            config.options.get("chat_template") or vocabulary.template,
+            config.options.get("chat_template") or own,
             bos=vocabulary.bos,
             eos=vocabulary.eos,
             thinks=dialect.thinking is not None,

@@ -22,6 +22,11 @@ class Vocabulary:
         self._opening = begun[: begun.index(bare[0])] if bare and bare[0] in begun else []
         self.special = lru_cache(maxsize=256)(self._special)
 
+    @property
+    def has_chatml(self) -> bool:
+        """Whether the model knows the marks of ChatML."""
+        return self.special("<|im_start|>") is not None
+
     def _tokenize(self, text: str, *, add_special: bool = False, special: bool = True) -> list[int]:
         data = {"content": text, "add_special": add_special, "parse_special": special}
         return [int(token) for token in self._server.post("/tokenize", data)["tokens"]]

@@ -22,6 +22,8 @@ Format = LanguageModel.Format
 HALF = (".part", ".partial", ".incomplete", ".crdownload", ".download", ".tmp", ".aria2")
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".npz")
 
+BASE = "It has no chat template: it goes on with a text, and was not made for conversations."
+
 _known: dict[Path, tuple[Stamp, GGUFModel | str]] = {}  # what was read, while it is unchanged
 
 
@@ -91,6 +93,7 @@ def gguf_found(file: Path, name: str, source: str) -> Found:
         quantization=model.quantization,
         context_length=model.context_length,
         parameters=model.parameters,
+        note="" if model.has_chat_template else BASE,
     )
 
 

@@ -24,7 +24,6 @@ from inference.library.places.found import (
     file_stamp,
     folders_in,
     gguf_found,
-    gguf_known,
     names_in,
 )
 from inference.models import LanguageModel
@@ -36,7 +35,7 @@ OWN_NAMESPACE = "library"
 LIMIT = 2**20  # bytes of a manifest and of the small layers
 OWN_TEMPLATE = (
     "Its chat template is written for Ollama, and not read here; the file has none of its own. "
-    "The usual form is tried: answers may be worse than Ollama's."
+    "The plainest form is used: answers may be worse than Ollama's."
 )
 
 
@@ -68,14 +67,10 @@ def _found(file: Path, name: str) -> Found:
     try:
         manifest = manifest_read(file)
         found = gguf_found(manifest.blob, name, SOURCE)
-        note = OWN_TEMPLATE if manifest.has_template and _lacks_template(manifest.blob) else ""
     except ModelLoadFailed as error:
         return Found(name, SOURCE, str(file), GGUF, problem=str(error))
-    return replace(found, path=str(file), note="" if found.problem else note)
-
-
-def _lacks_template(blob: Path) -> bool:
-    return not gguf_known(blob).has_chat_template
+    note = OWN_TEMPLATE if found.note and manifest.has_template else found.note
+    return replace(found, path=str(file), note=note)
 
 
 def manifest_read(file: Path) -> Manifest:

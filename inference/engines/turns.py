@@ -38,6 +38,12 @@ class Turns(Generic[Item]):
         self._queue: FairQueue[Item] = FairQueue()
         self._pace = Pace(places)
 
+    def limit(self, places: int) -> None:
+        """Answer no more than so many at a time from now on."""
+        if places < self._places:
+            self._places = places
+            self._pace = Pace(places)
+
     @property
     def running(self) -> list[Item]:
         """Those being answered, the oldest first."""

@@ -54,6 +54,9 @@ class RemoteEngine(QueuedEngine["RemoteAnswer"]):
                 if not is_without_list(error):
                     raise explain(self.config.model, error, ASK_TIMEOUT) from error
                 listed = []
+            if slots := slots_of(connection.client, self.config.base_url):
+                with self._lock:
+                    self._turns.limit(slots)
         self._description = ModelDescription(
             context_length=context_length(listed, self.config.remote_name),
             abilities=ABILITIES,
@@ -234,6 +237,18 @@ def is_without_list(error: Exception) -> bool:
     if isinstance(error, openai.APIConnectionError):
         return isinstance(error.__cause__, httpx2.RemoteProtocolError)
     return isinstance(error, ValueError | openai.APIError)
+
+
+def slots_of(client: openai.OpenAI, base_url: str) -> int:
+    """How many requests a llama.cpp server answers at once, more would wait over there, out of
+    order; 0 of other servers, which do not tell."""
+    root = base_url.rstrip("/").removesuffix("/v1")
+    try:
+        told = client.get(f"{root}/props", cast_to=object)
+    except (openai.OpenAIError, ValueError):
+        return 0
+    slots = told.get("total_slots") if isinstance(told, dict) else None
+    return slots if isinstance(slots, int) and slots > 0 else 0
 
 
 def context_length(listed: list[Any], name: str) -> int:

@@ -134,6 +134,7 @@ class Misbehaving:
     def __init__(self) -> None:
         self.url = ""
         self.script: Any = []
+        self.props: tuple[int, dict[str, str], str] = (404, {}, "{}")
         self.bodies: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.gone = threading.Event()  # the client has hung up
@@ -142,6 +143,9 @@ class Misbehaving:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 owner.paths.append(self.path)
+                if self.path == "/props":
+                    self._whole(*owner.props)
+                    return
                 data = {"data": [{"id": "far", "object": "model", "max_model_len": 4096}]}
                 self._whole(200, {}, json.dumps(data))
 
@@ -229,6 +233,35 @@ def test_what_the_server_says_of_its_model_is_kept(engine: RemoteEngine) -> None
     assert engine.describe().context_length == 4096
     assert "tools" in engine.describe().abilities
     assert engine.memory_bytes() == 0
+
+
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("props", "places"),
+    [
+        ((200, JSON_TYPE, '{"total_slots": 2}'), 2),
+        ((200, JSON_TYPE, '{"total_slots": 99}'), 3),  # MAX_BATCH holds too
+        ((200, JSON_TYPE, '{"total_slots": 0}'), 3),
+        ((200, JSON_TYPE, '{"total_slots": "x"}'), 3),
+        ((200, JSON_TYPE, "[]"), 3),
+        ((200, JSON_TYPE, "{"), 3),
+        ((200, {"Content-Type": "text/html"}, "<p>Welcome"), 3),
+        ((500, {}, ""), 3),
+    ],
+)
+def test_a_server_is_given_no_more_than_its_slots(
+    far: Misbehaving, props: tuple[int, dict[str, str], str], places: int
+) -> None:
+    far.props, far.script = props, [threading.Event()]
+    engine = RemoteEngine(EngineConfig(model="far-model", base_url=far.url, max_batch=3))
+    engine.load(no_progress)
+    streams = [engine.stream(ask(id=str(number))) for number in range(4)]
+    eventually(lambda: len(far.bodies) == places)
+    assert engine.queued() == 4 - places
+    engine.unload()
+    assert len(streams) == 4
 
 
 def test_the_request_says_everything(engine: RemoteEngine, far: Misbehaving) -> None:

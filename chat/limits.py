@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.utils.deconstruct import deconstructible
 
-from inference.types import LIMITS, Limit, Sampling
+from inference.types import LIMITS, Limit
 
 # What a conversation may be set to: what sampling takes, as far as the database holds it.
 SETTING_LIMITS = {
@@ -17,15 +16,6 @@ SETTING_LIMITS = {
     "max_tokens": Limit("max_tokens", 1, 2**31 - 1, "In tokens.", is_whole=True),
     "seed": replace(LIMITS["seed"], high=2**63 - 1),
 }
-
-
-def sampling_default() -> Sampling:
-    """How answers are drawn where neither the request nor the conversation says."""
-    return Sampling(
-        temperature=settings.DEFAULT_TEMPERATURE,
-        top_p=settings.DEFAULT_TOP_P,
-        repetition_guard=settings.REPETITION_GUARD,
-    )
 
 
 @deconstructible

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 from django.contrib.auth.models import User
@@ -13,7 +12,6 @@ from agents.loops.reply import reply_loop
 from agents.loops.sums import sum_of
 from agents.models import Run
 from agents.react.goals import is_small
-from chat.limits import sampling_default
 from chat.models import Conversation, Message
 from chat.parts import Part, parts_decode
 from chat.tree import path_read
@@ -80,20 +78,22 @@ def request_build(message: Message, run: Run) -> GenerationRequest:
     already."""
     conversation = message.conversation
     before = parts_decode(run.params.get("before", []))
+    sampling, unsaid = _sampling(conversation)
     return GenerationRequest(
         messages=tuple(_messages(message, before, bool(run.params.get("asked_to_continue")))),
         model=conversation.model,
-        sampling=_sampling(conversation),
+        sampling=sampling,
+        unsaid=unsaid,
         max_tokens=conversation.max_tokens,
         tools=tools_offered(conversation),
         owner=str(conversation.owner_id),
     )
 
 
-def _sampling(conversation: Conversation) -> Sampling:
+def _sampling(conversation: Conversation) -> tuple[Sampling, tuple[str, ...]]:
     values = {name: getattr(conversation, name) for name in Sampling.__dataclass_fields__}
     chosen = {name: value for name, value in values.items() if value is not None}
-    return replace(sampling_default(), **chosen)
+    return inference.sampling_make(chosen)
 
 
 def _messages(message: Message, before: list[Part], ask: bool) -> Iterator[PromptMessage]:

@@ -105,9 +105,11 @@ def integer(env: environ.Env, name: str, default: int, *, low: int, high: int | 
     return value
 
 
-def number(env: environ.Env, name: str, default: float, limit: Limit) -> float:
-    """Read a number within its limit."""
-    text = env.str(name, str(default))
+def number(env: environ.Env, name: str, limit: Limit) -> float | None:
+    """Read a number within its limit; None where it is not set."""
+    text = env.str(name, "")
+    if not text:
+        return None
     try:
         value = float(text)
     except ValueError:
@@ -232,11 +234,6 @@ def default_model() -> str:
     """Give a model that this machine runs well."""
     apple_silicon = platform.system() == "Darwin" and platform.machine() == "arm64"
     return APPLE_SILICON_MODEL if apple_silicon else EMBEDDED_MODEL
-
-
-def default_temperature(model: str) -> float:
-    """0.7, but for the embedded model, which is so small that it wanders off above 0.2."""
-    return 0.2 if model == EMBEDDED_MODEL else 0.7
 
 
 def default_memory_limit() -> int:

@@ -50,13 +50,9 @@ PROMPT_CACHE_DISK_LIMIT = configuration.size(env, "PROMPT_CACHE_DISK_LIMIT", 4 <
 INTERACTIVE_STALL_MS = configuration.integer(env, "INTERACTIVE_STALL_MS", 500, low=10)
 
 DEFAULT_MAX_TOKENS = configuration.integer(env, "DEFAULT_MAX_TOKENS", 2048, low=1)
-DEFAULT_TEMPERATURE = configuration.number(
-    env,
-    "DEFAULT_TEMPERATURE",
-    configuration.default_temperature(DEFAULT_MODEL),
-    LIMITS["temperature"],
-)
-DEFAULT_TOP_P = configuration.number(env, "DEFAULT_TOP_P", Sampling().top_p, LIMITS["top_p"])
+# None: as the model's makers say
+DEFAULT_TEMPERATURE = configuration.number(env, "DEFAULT_TEMPERATURE", LIMITS["temperature"])
+DEFAULT_TOP_P = configuration.number(env, "DEFAULT_TOP_P", LIMITS["top_p"])
 REPETITION_GUARD = configuration.boolean(env, "REPETITION_GUARD", Sampling().repetition_guard)
 
 ENABLE_WEB_SEARCH = configuration.boolean(env, "ENABLE_WEB_SEARCH", True)

@@ -67,6 +67,9 @@ class LanguageModel(models.Model):
     context_length = models.IntegerField(default=0)
     parameters = models.BigIntegerField(default=0, help_text="0: not known.")
     abilities = models.JSONField(default=list, blank=True)
+    sampling = models.JSONField(
+        default=dict, blank=True, help_text="How its makers draw its answers."
+    )
     runtime = models.CharField(
         max_length=255, blank=True, help_text="What computed at the last load."
     )

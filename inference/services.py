@@ -6,9 +6,10 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -31,7 +32,7 @@ from inference.loaded.overview import ModelInfo
 from inference.loaded.registry import REGISTRY
 from inference.loaded.slots import Slot
 from inference.models import LanguageModel
-from inference.types import Completion, GenerationRequest
+from inference.types import LIMITS, Completion, GenerationRequest, Sampling
 from inference.validation import request_check
 
 __all__ = ["Generation", "collect", "complete", "generate", "request_check"]
@@ -66,9 +67,11 @@ def generate(request: GenerationRequest, *, resolved: LanguageModel | None = Non
             form_check(request)
         if request.max_tokens is None:
             request = dataclasses.replace(request, max_tokens=settings.DEFAULT_MAX_TOKENS)
-        slot = REGISTRY.acquire(row) if request.model else _default_acquire(row)
+        slot, row = (REGISTRY.acquire(row), row) if request.model else _default_acquire(row)
         model = slot.name
-        return Generation(REGISTRY, slot, dataclasses.replace(request, model=model))
+        sampling = _as_its_makers(row, request.sampling, request.unsaid)
+        request = dataclasses.replace(request, model=model, sampling=sampling, unsaid=())
+        return Generation(REGISTRY, slot, request)
     except Exception as error:
         metrics.request_count(model, outcome_of(error))
         raise
@@ -93,8 +96,8 @@ def queue_place(*, model: str, ahead: int = 0) -> QueuePosition:
     return QueuePosition(position, slot.engine.wait(position))
 
 
-def _default_acquire(row: LanguageModel) -> Slot:
-    """The default model's slot, or the embedded one's while the hub cannot be reached."""
+def _default_acquire(row: LanguageModel) -> tuple[Slot, LanguageModel]:
+    """The default model's slot and row, or the embedded one's while the hub cannot be reached."""
     lost_at = _hub_lost_at.get(row.name)
     if lost_at is None or time.monotonic() - lost_at > HUB_RETRY:
         try:
@@ -107,8 +110,36 @@ def _default_acquire(row: LanguageModel) -> Slot:
             _hub_lost_at[row.name] = time.monotonic()
         else:
             _hub_lost_at.pop(row.name, None)
-            return slot
-    return REGISTRY.acquire(model_resolve(embedded.MODEL))
+            return slot, row
+    row = model_resolve(embedded.MODEL)
+    return REGISTRY.acquire(row), row
+
+
+# --- How answers are drawn -----------------------------------------------------------------------
+
+
+def sampling_make(given: Mapping[str, Any]) -> tuple[Sampling, tuple[str, ...]]:
+    """Make the sampling of a request that says `given`: what it leaves out is as the settings say.
+    The names of what nobody has said come with it, for `GenerationRequest.unsaid`."""
+    said = {"temperature": settings.DEFAULT_TEMPERATURE, "top_p": settings.DEFAULT_TOP_P}
+    said = {name: value for name, value in said.items() if value is not None}
+    said |= {"repetition_guard": settings.REPETITION_GUARD, **given}
+    return Sampling(**said), tuple(name for name in LIMITS if name not in said)
+
+
+def sampling_default(model: str) -> Sampling:
+    """How answers of a model are drawn where neither request nor chat says. "" is the default
+    model."""
+    sampling, unsaid = sampling_make({})
+    try:
+        return _as_its_makers(model_resolve(model), sampling, unsaid)
+    except CortexError:
+        return sampling  # whoever asks that model is told
+
+
+def _as_its_makers(row: LanguageModel, sampling: Sampling, unsaid: Iterable[str]) -> Sampling:
+    values = {name: row.sampling[name] for name in unsaid if name in row.sampling}
+    return dataclasses.replace(sampling, **values)
 
 
 # --- Finding models ------------------------------------------------------------------------------
@@ -235,7 +266,7 @@ def model_load_start(*, name: str, by: User | None = None) -> LanguageModel:
 def _default_load() -> None:
     """Or what stands in for it. The row and the log tell of errors."""
     try:
-        REGISTRY.release(_default_acquire(model_default()))
+        REGISTRY.release(_default_acquire(model_default())[0])
     except CortexError as error:
         logger.info("No default model now: %s", error)
     finally:

@@ -135,13 +135,15 @@ class GenerationRequest:
     `model` is a model id; "" means the default one. `max_tokens` None means DEFAULT_MAX_TOKENS;
     it is capped by what the context has left. `tool_choice` is "auto", "none", "required" or a
     tool's name. `top_logprobs` None gives no logprobs, 0 gives those of the chosen tokens only.
-    `echo_prompt` asks for the prompt as the model is given it, in `Delta.prompt`.
+    `echo_prompt` asks for the prompt as the model is given it, in `Delta.prompt`. `unsaid` names
+    the sampling values that nobody has said: they become those of the model's makers.
     """
 
     messages: tuple[PromptMessage, ...] = ()
     prompt: str | None = None
     model: str = ""
     sampling: Sampling = field(default_factory=Sampling)
+    unsaid: tuple[str, ...] = ()
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     tools: tuple[ToolSpec, ...] = ()
@@ -242,6 +244,7 @@ def decode_request(data: JSON) -> GenerationRequest:
     plain["messages"] = tuple(decode_message(m) for m in data["messages"])
     plain["sampling"] = Sampling(**data["sampling"])
     plain["stop"] = tuple(data["stop"])
+    plain["unsaid"] = tuple(data["unsaid"])
     plain["tools"] = tuple(ToolSpec(**t) for t in data["tools"])
     plain["constraint"] = Constraint(**data["constraint"]) if data["constraint"] else None
     return GenerationRequest(**plain)

@@ -84,11 +84,11 @@ class CommonSerializer(SamplingSerializer):
         response_format = self.validated_data.get("response_format") or {}
         return FORMAT_FIELDS.get(str(response_format.get("type")), "tools")
 
-    def sampling(self) -> Sampling:
+    def sampling(self) -> tuple[Sampling, tuple[str, ...]]:
         """Any 64-bit seed is taken; the engine wants it positive."""
-        sampling = self.build(self.validated_data)
+        sampling, unsaid = self.build(self.validated_data)
         seed = None if sampling.seed is None else sampling.seed & LARGEST_INTEGER
-        return dataclasses.replace(sampling, seed=seed)
+        return dataclasses.replace(sampling, seed=seed), unsaid
 
 
 class OpenAIFunctionSerializer(serializers.Serializer[Any]):
@@ -159,10 +159,12 @@ class OpenAIChatSerializer(CommonSerializer):
         """One request a choice."""
         data = self.validated_data
         parallel = data.get("parallel_tool_calls")
+        sampling, unsaid = self.sampling()
         request = GenerationRequest(
             messages=tuple(OpenAIMessageSerializer.build(each) for each in data["messages"]),
             model=data.get("model") or "",
-            sampling=self.sampling(),
+            sampling=sampling,
+            unsaid=unsaid,
             max_tokens=data.get("max_completion_tokens") or data.get("max_tokens"),
             stop=data.get("stop") or (),
             tools=tuple(OpenAIToolSerializer.build(tool) for tool in data.get("tools") or ()),
@@ -210,10 +212,12 @@ class OpenAICompletionSerializer(CommonSerializer):
 
     def _request(self, prompt: str, owner: str) -> GenerationRequest:
         data = self.validated_data
+        sampling, unsaid = self.sampling()
         return GenerationRequest(
             prompt=prompt,
             model=data.get("model") or "",
-            sampling=self.sampling(),
+            sampling=sampling,
+            unsaid=unsaid,
             max_tokens=data.get("max_tokens") or COMPLETION_MAX_TOKENS,
             stop=data.get("stop") or (),
             constraint=data.get("guided_grammar"),

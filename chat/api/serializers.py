@@ -8,7 +8,8 @@ from typing import Any
 from rest_framework import serializers
 
 from chat.api.fields import Content, Flag, Number, Stop, Text, Whole
-from chat.limits import field_limits, sampling_default
+from chat.limits import field_limits
+from inference import services as inference
 from inference.types import (
     LIMITS,
     REPETITION_GUARD_HELP,
@@ -95,14 +96,14 @@ class SamplingSerializer(serializers.Serializer[Any]):
     stop = Stop(required=False, allow_null=True)
 
     @staticmethod
-    def build(data: dict[str, Any]) -> Sampling:
-        """Give the sampling of validated data."""
+    def build(data: dict[str, Any]) -> tuple[Sampling, tuple[str, ...]]:
+        """Give the sampling of validated data, and what it leaves unsaid."""
         given = {
             name: data[name] for name in Sampling.__dataclass_fields__ if data.get(name) is not None
         }
         if given.get("top_p") == 0:
             given["top_p"] = LEAST_TOP_P
-        return replace(sampling_default(), **given)
+        return inference.sampling_make(given)
 
 
 class ChatRequestSerializer(SamplingSerializer):
@@ -128,10 +129,12 @@ class ChatRequestSerializer(SamplingSerializer):
     def generation(self, owner: str) -> GenerationRequest:
         """Give the validated request as the inference layer knows it."""
         data = self.validated_data
+        sampling, unsaid = self.build(data)
         return GenerationRequest(
             messages=tuple(MessageSerializer.build(message) for message in data["messages"]),
             model=data.get("model") or "",
-            sampling=self.build(data),
+            sampling=sampling,
+            unsaid=unsaid,
             max_tokens=data.get("max_tokens"),
             stop=data.get("stop") or (),
             owner=owner,
@@ -147,9 +150,11 @@ class AskRequestSerializer(serializers.Serializer[Any]):
     def generation(self, owner: str) -> GenerationRequest:
         """Give the question as a conversation of one message."""
         data = self.validated_data
+        sampling, unsaid = SamplingSerializer.build({})
         return GenerationRequest(
             messages=(PromptMessage(role="user", content=data["question"]),),
-            sampling=SamplingSerializer.build({}),
+            sampling=sampling,
+            unsaid=unsaid,
             max_tokens=data.get("max_tokens") or ASK_MAX_TOKENS,
             owner=owner,
         )

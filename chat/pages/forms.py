@@ -10,7 +10,7 @@ from django.conf import settings
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
-from chat.limits import SETTING_LIMITS, field_limits, sampling_default
+from chat.limits import SETTING_LIMITS, field_limits
 from chat.models import Conversation
 from chat.replies import CALCULATOR, works_sums_out
 from chat.services import SETTINGS
@@ -57,7 +57,7 @@ class SettingsForm(forms.Form):
         form_id: str = "composer",
     ) -> None:
         shown = conversation or Conversation()
-        self._default = sampling_default()
+        self._default = inference.sampling_default(shown.model)
         initial = {name: getattr(shown, name) for name in SETTINGS}
         guards = self._default.repetition_guard
         if shown.repetition_guard is not None:

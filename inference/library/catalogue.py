@@ -60,6 +60,7 @@ def model_add(model: Found) -> LanguageModel:
         "quantization": model.quantization,
         "problem": model.problem,
         "note": model.note,
+        "sampling": model.sampling,
         "size_bytes": model.size_bytes,
         "context_length": model.context_length,
         "parameters": model.parameters,
@@ -85,6 +86,8 @@ def _changes(row: LanguageModel, model: Found) -> dict[str, Any]:
         "problem": model.problem,
         "note": model.note,
     }
+    if model.is_here:
+        wanted["sampling"] = model.sampling
     if model.format:
         wanted["format"] = model.format
     if model.quantization:
@@ -137,7 +140,12 @@ def _has_room(model: Found) -> bool:
 
 def _everything() -> Iterator[Found]:
     if embedded.is_available():
-        yield Found(embedded.MODEL, Source.EMBEDDED, format=FACTS[embedded.MODEL].format)
+        yield Found(
+            embedded.MODEL,
+            Source.EMBEDDED,
+            format=FACTS[embedded.MODEL].format,
+            sampling=embedded.SAMPLING,
+        )
     for fact in FACTS.values():
         if fact.name != embedded.MODEL:
             yield replace(hub.to_fetch(fact.name), format=fact.format)

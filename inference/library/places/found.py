@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from inference.errors import ModelLoadFailed
@@ -16,6 +16,7 @@ from inference.library.folders import Stamp, folder_check, quantization_of, weig
 from inference.library.gguf import GGUFModel
 from inference.library.ids import id_part
 from inference.library.quantizations import files_by_tag, is_beside, is_model_file, stem_of
+from inference.library.sampling import sampling_of_folder
 from inference.models import LanguageModel
 
 Format = LanguageModel.Format
@@ -30,7 +31,8 @@ _known: dict[Path, tuple[Stamp, GGUFModel | str]] = {}  # what was read, while i
 @dataclass(frozen=True, slots=True)
 class Found:
     """A model that can be offered: where it lives, and what is known of it. `problem` says why it
-    cannot be loaded, `note` what is worth knowing all the same; `is_here`: it needs no download."""
+    cannot be loaded, `note` what is worth knowing all the same, `sampling` how its makers draw its
+    answers; `is_here`: it needs no download."""
 
     name: str
     source: str
@@ -42,6 +44,7 @@ class Found:
     parameters: int = 0
     problem: str = ""
     note: str = ""
+    sampling: dict[str, float] = field(default_factory=dict)
     is_here: bool = True
 
     @property
@@ -75,7 +78,16 @@ def mlx_found(folder: Path, name: str, source: str) -> Found:
         problem = str(error)
     except OSError as error:
         problem = f"{folder.name} cannot be read: {error.strerror}."
-    return Found(name, source, str(folder), Format.MLX, size, quantization, problem=problem)
+    return Found(
+        name,
+        source,
+        str(folder),
+        Format.MLX,
+        size,
+        quantization,
+        problem=problem,
+        sampling=sampling_of_folder(folder),
+    )
 
 
 def gguf_found(file: Path, name: str, source: str) -> Found:
@@ -94,6 +106,7 @@ def gguf_found(file: Path, name: str, source: str) -> Found:
         context_length=model.context_length,
         parameters=model.parameters,
         note="" if model.has_chat_template else BASE,
+        sampling=model.sampling,
     )
 
 

@@ -89,8 +89,9 @@ def test_mlx_answers_where_llama_cpp_cannot_run(emulated: str, embedded_folder: 
     try:
         description = engine.load(no_progress)
         assert "MLX" in description.runtime
-        assert "llama.cpp does not run here: its process was killed by SIGILL" in (
-            description.runtime_notes[0]
+        assert (
+            "llama.cpp does not run here: its process was killed by SIGILL"
+            in (description.runtime_notes[0])
         )
         assert "Paris" in first_words(engine)
     finally:

@@ -121,9 +121,12 @@ def _default_acquire(row: LanguageModel) -> tuple[Slot, LanguageModel]:
 def sampling_make(given: Mapping[str, Any]) -> tuple[Sampling, tuple[str, ...]]:
     """Make the sampling of a request that says `given`: what it leaves out is as the settings say.
     The names of what nobody has said come with it, for `GenerationRequest.unsaid`."""
-    said = {"temperature": settings.DEFAULT_TEMPERATURE, "top_p": settings.DEFAULT_TOP_P}
-    said = {name: value for name, value in said.items() if value is not None}
-    said |= {"repetition_guard": settings.REPETITION_GUARD, **given}
+    said: dict[str, Any] = {"repetition_guard": settings.REPETITION_GUARD}
+    if settings.DEFAULT_TEMPERATURE is not None:
+        said["temperature"] = settings.DEFAULT_TEMPERATURE
+    if settings.DEFAULT_TOP_P is not None:
+        said["top_p"] = settings.DEFAULT_TOP_P
+    said |= given
     return Sampling(**said), tuple(name for name in LIMITS if name not in said)
 
 

@@ -79,9 +79,7 @@ def test_a_bad_number_names_the_variable(environment, value: str) -> None:
 @pytest.mark.parametrize("value", ["hot", "-0.1", "2.1", "nan"])
 def test_a_bad_temperature_names_the_variable(environment, value: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="TEMPERATURE"):
-        configuration.number(
-            environment(TEMPERATURE=value), "TEMPERATURE", LIMITS["temperature"]
-        )
+        configuration.number(environment(TEMPERATURE=value), "TEMPERATURE", LIMITS["temperature"])
 
 
 def test_a_default_top_p_that_would_fail_every_answer_is_refused(environment) -> None:

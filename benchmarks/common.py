@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_name("RESULTS.md")
 EMBEDDED = "smollm2-135m-instruct"
@@ -107,6 +109,26 @@ def cortex(env: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterato
         command = [sys.executable, manage, "serve", "--port", str(port)]
         with server(command, port, "/api/health", settings) as url:
             yield url
+
+
+def pid_of(url: str) -> int:
+    """The process of the Cortex at that address."""
+    port = str(urlsplit(url).port)
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "serve" in words and port in words:
+            return int(process.pid)
+    raise SystemExit("the server's process was not found")
+
+
+def worker_megabytes(url: str) -> float:
+    """Resident memory of the models' processes of the Cortex at that address."""
+    total = 0
+    for process in psutil.Process(pid_of(url)).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # a tool's, which ended meanwhile
+            if "inference.worker" in process.cmdline():
+                total += process.memory_info().rss
+    return total / 1024**2
 
 
 @contextlib.contextmanager
@@ -216,9 +238,14 @@ def machine() -> str:
 
 
 def report(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = ""
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    note: str = "",
+    *,
+    keep: bool = True,
 ) -> None:
-    """Print a table, and append it to RESULTS.md."""
+    """Print a table, and append it to RESULTS.md where it is to be kept."""
     lines = [
         f"## {title}",
         "",
@@ -232,5 +259,6 @@ def report(
         lines += ["", note]
     text = "\n".join(lines) + "\n"
     print(text)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write("\n" + text)
+    if keep:
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write("\n" + text)

@@ -1,13 +1,13 @@
-"""How many of eighty checkable goals the embedded model reaches as an agent.
+"""How many of eighty checkable goals the embedded model reaches as an agent, and how fast.
 
-    python -m benchmarks.goals [--at-once 16] [--limit 40] [--tools calculator,python_repl]
+    python -m benchmarks.goals [--engine both] [--file both] [--limit 40] [--show]
 
-Each goal is worked on twice: with the step grammar, and with free text that is parsed and repaired.
-A goal is reached when the run finishes of itself with the expected answer. Both have the same
-budget, so that a model that rambles does not take the whole day.
+A server is started as `make run` starts it, with every setting as it comes, and is given one goal
+after another over POST /api/agents/execute: the goal alone, as a person would. A goal is reached
+when the run finishes of itself with the expected answer.
 
-The prompts were improved by what goals.jsonl showed. goals_unseen.jsonl was written before that
-and was not run meanwhile: it tells how far what was learned carries.
+The prompts were improved by what goals.jsonl showed. Nothing was changed because of
+goals_unseen.jsonl: it tells how far what was learned carries.
 """
 
 from __future__ import annotations
@@ -16,17 +16,34 @@ import argparse
 import json
 import os
 import re
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-GOALS = Path(__file__).with_name("goals.jsonl")
-UNSEEN = Path(__file__).with_name("goals_unseen.jsonl")
-BUDGET = {"max_iterations": 5, "step_tokens": 120, "max_tokens": 360}
+from benchmarks.common import EMBEDDED, ROOT, cortex, post_json, report, worker_megabytes
+
+FILES = {"tuned": "goals.jsonl", "unseen": "goals_unseen.jsonl"}
+ENGINES = ("llamacpp", "mlx")
+LONG = 60.0  # seconds that nobody likes to wait
+WEIGHED_AFTER = 50  # goals: what a prompt cache grows to shows by then
+COLUMNS = (
+    "engine",
+    "goals",
+    "reached",
+    "by kind",
+    "finished of itself",
+    "steps a run",
+    "median",
+    "longest",
+    "over 60 s",
+    "model's process",
+)
+NUMBER = r"-?\d+(?:\.\d+)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,142 +53,125 @@ class Result:
     kind: str
     goal: str
     answer: str
-    finish_reason: str
-    reached: bool
+    has_finished: bool  # of itself: no limit, no error
+    is_right: bool
     steps: int
-    readable: int  # steps that parsed at once or after one repair
     seconds: float
 
+    @property
+    def is_reached(self) -> bool:
+        return self.has_finished and self.is_right
 
-def is_reached(answer: str, expected: list[str]) -> bool:
+
+def is_expected(answer: str, expected: list[str]) -> bool:
     """A number must be the last one that the answer names; words may stand anywhere in it, and
     their case counts where capitals are expected."""
-    text = answer.replace(",", "")
-    numbers = re.findall(r"-?\d+(?:\.\d+)?", text)
+    numbers = re.findall(NUMBER, answer.replace(",", ""))
     return any(
         bool(numbers) and float(numbers[-1]) == float(one)
-        if re.fullmatch(r"-?\d+(\.\d+)?", one)
+        if re.fullmatch(NUMBER, one)
         else re.search(
-            rf"(?<!\w){re.escape(one)}(?!\w)", text, re.NOFLAG if one.isupper() else re.IGNORECASE
+            rf"(?<!\w){re.escape(one)}(?!\w)", answer, re.NOFLAG if one.isupper() else re.IGNORECASE
         )
         is not None
         for one in expected
     )
 
 
-def work(entry: dict, *, grammar: bool, tools: Sequence[str]) -> Result:
-    """One goal through the product's own loop and tools."""
-    from agents.react.loop import react_loop
-    from agents.react.steps import FAILED, Task
-    from cortex_site.access import owner_get
-    from inference.services import generate
-    from tooling.base import ToolResult
-    from tooling.errors import ToolError
-    from tooling.services import tool_execute, tool_specs
-
-    owner = owner_get()
-
-    def execute(name: str, arguments: dict, step: int) -> ToolResult:
-        try:
-            return tool_execute(name=name, arguments=arguments, caller=owner)
-        except ToolError as error:
-            return ToolResult(False, error=str(error))
-
-    specs = tuple(tool_specs(tools, caller=owner))
-    task = Task(goal=entry["goal"], tools=specs, grammar=grammar, **BUDGET)
+def work(url: str, entry: Mapping) -> Result:
+    """One goal, from the request to the whole answer."""
     started = time.perf_counter()
-    answer, finish_reason, steps = "", "", {}
-    for event in react_loop(task, generate=generate, execute=execute):
-        if event.kind == "step":
-            steps[event.data["step_number"]] = event.data
-        elif event.kind == "text":
-            answer = event.data["text"]
-        elif event.kind == "done":
-            finish_reason = event.data["finish_reason"]
+    outcome = post_json(f"{url}/api/agents/execute", {"goal": entry["goal"]})
+    answer = outcome["final_answer"] or ""
     return Result(
         kind=entry["kind"],
         goal=entry["goal"],
         answer=answer,
-        finish_reason=finish_reason,
-        reached=finish_reason == "stop" and is_reached(answer, entry["answers"]),
-        steps=len(steps),
-        readable=sum(step["status"] != FAILED for step in steps.values()),
+        has_finished=outcome["success"],
+        is_right=is_expected(answer, entry["answers"]),
+        steps=outcome["metadata"]["iterations"],
         seconds=time.perf_counter() - started,
     )
 
 
-def set_up() -> None:
-    """Django on a database of its own."""
-    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="cortex-goals-")
-    os.environ["DEFAULT_MODEL"] = "smollm2-135m-instruct"
-    os.environ["DJANGO_SETTINGS_MODULE"] = "cortex_site.settings"
-    import django
-    from django.core.management import call_command
+def goals_of(name: str, limit: int = 0) -> list[dict]:
+    """The goals of a set, or the first of them."""
+    lines = Path(__file__).with_name(FILES[name]).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines[: limit or None]]
 
-    django.setup()
-    call_command("migrate", verbosity=0)
+
+def engine_choose(engine: str, env: Mapping[str, str]) -> None:
+    """Have the embedded model run on that engine, before the server's first start."""
+    choice = (
+        "from inference.models import LanguageModel;"
+        f"LanguageModel.objects.create(name={EMBEDDED!r}, source='embedded', engine={engine!r},"
+        " engine_is_chosen=True)"
+    )
+    for words in (["migrate"], ["shell", "--command", choice]):
+        command = [sys.executable, "manage.py", *words, "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True)
+
+
+def measure(engine: str, names: list[str], arguments: argparse.Namespace) -> Iterator[list[str]]:
+    """All sets on one engine: a row for each."""
+    with tempfile.TemporaryDirectory() as data:
+        env = {"DATA_DIR": data, "DEFAULT_MODEL": EMBEDDED}
+        engine_choose(engine, env)
+        with cortex(env) as url:
+            post_json(f"{url}/api/models/{EMBEDDED}/load", {})
+            done, memory = 0, ""
+            for name in names:
+                results = []
+                for entry in goals_of(name, arguments.limit):
+                    results.append(work(url, entry))
+                    done += 1
+                    if done <= WEIGHED_AFTER:
+                        memory = f"{worker_megabytes(url):.0f} MB after {done}"
+                    if arguments.show:
+                        _show(results[-1])
+                yield [engine, name, *_figures(results), memory]
+
+
+def _show(result: Result) -> None:
+    sign = "+" if result.is_reached else "-"
+    print(f"{sign} {result.seconds:5.1f} s  {result.goal} -> {result.answer[:80]!r}", flush=True)
+
+
+def _figures(results: list[Result]) -> list[str]:
+    kinds = sorted({result.kind for result in results})
+    by_kind = [[result.is_reached for result in results if result.kind == kind] for kind in kinds]
+    seconds = [result.seconds for result in results]
+    return [
+        f"{sum(result.is_reached for result in results)} of {len(results)}",
+        ", ".join(
+            f"{kind} {sum(reached)}/{len(reached)}"
+            for kind, reached in zip(kinds, by_kind, strict=True)
+        ),
+        str(sum(result.has_finished for result in results)),
+        f"{sum(result.steps for result in results) / len(results):.1f}",
+        f"{statistics.median(seconds):.1f} s",
+        f"{max(seconds):.1f} s",
+        str(sum(one > LONG for one in seconds)),
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--engine", choices=[*ENGINES, "both"], default="both")
+    parser.add_argument("--file", choices=[*FILES, "both"], default="both")
     parser.add_argument("--limit", type=int, default=0, help="only so many goals of each set")
-    parser.add_argument("--tools", default="calculator,python_repl", help="separated by commas")
-    parser.add_argument("--verbose", action="store_true", help="each answer")
+    parser.add_argument("--show", action="store_true", help="print each answer")
     arguments = parser.parse_args()
-    set_up()
-    from benchmarks.common import report
-    from inference import services
-
-    services.model_load(name="")
-    tools = arguments.tools.split(",")
-    for path, title in ((GOALS, "goals"), (UNSEEN, "goals not seen before")):
-        entries = [json.loads(line) for line in path.read_text().splitlines()]
-        entries = entries[: arguments.limit or None]
-        rows = []
-        for name, grammar in (("step grammar", True), ("free text, parsed", False)):
-            reach = partial(work, grammar=grammar, tools=tools)
-            results = work_all(entries, reach, arguments.at_once)
-            rows.append(_row(name, results))
-            print(" | ".join(rows[-1]), flush=True)
-            for result in results if arguments.verbose else ():
-                sign = "+" if result.reached else "-"
-                print(sign, result.goal, "->", repr(result.answer[:80]), flush=True)
-        report(
-            f"Agent: {title} reached, of {len(entries)}, by the embedded model",
-            ["", "reached", "by kind", "finished of itself", "readable steps", "steps a run"],
-            rows,
-            f"Tools: {', '.join(tools)}; temperature 0; at most {BUDGET['max_iterations']} steps, "
-            f"{BUDGET['step_tokens']} tokens a step and {BUDGET['max_tokens']} a run.",
-        )
-    services.shutdown()
-
-
-def work_all(entries: list[dict], reach: Callable[[dict], Result], at_once: int) -> list[Result]:
-    """The first goal alone: it leaves what all share in the prompt cache."""
-    results = [reach(entries[0])]
-    with ThreadPoolExecutor(at_once) as pool:
-        results += pool.map(reach, entries[1:])
-    return results
-
-
-def _row(name: str, results: list[Result]) -> list[str]:
-    kinds = sorted({result.kind for result in results})
-    by_kind = ", ".join(
-        f"{kind} {sum(r.reached for r in results if r.kind == kind)}"
-        f"/{sum(r.kind == kind for r in results)}"
-        for kind in kinds
+    engines = ENGINES if arguments.engine == "both" else [arguments.engine]
+    names = list(FILES) if arguments.file == "both" else [arguments.file]
+    rows = [row for engine in engines for row in measure(engine, names, arguments)]
+    report(
+        "Agent: goals reached by the embedded model",
+        COLUMNS,
+        rows,
+        "One goal after another over POST /api/agents/execute, with every setting as it comes.",
+        keep=not arguments.limit,
     )
-    steps = sum(result.steps for result in results)
-    readable = sum(result.readable for result in results)
-    return [
-        name,
-        f"{sum(r.reached for r in results)} of {len(results)}",
-        by_kind,
-        str(sum(r.finish_reason == "stop" for r in results)),
-        f"{100 * readable / max(steps, 1):.0f} %",
-        f"{steps / len(results):.1f}",
-    ]
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from benchmarks.common import (
     cortex,
     free_port,
     mlx_lm_server,
+    pid_of,
     post_json,
     ratio,
     report,
@@ -184,7 +185,7 @@ def start_and_memory() -> list[list[str]]:
         started = time.perf_counter()
         with server(command, port, "/api/health", env) as url:
             seconds = time.perf_counter() - started
-            pid = _pid_of(port)
+            pid = pid_of(url)
             post_json(f"{url}/api/models/{EMBEDDED}/load", {})
             loaded = resident(pid)
             post_json(f"{url}/api/models/{EMBEDDED}/unload", {})
@@ -196,14 +197,6 @@ def start_and_memory() -> list[list[str]]:
         ["with the embedded model loaded", f"{loaded:.0f} MB", ""],
         ["given back by unloading", f"{loaded - idle:.0f} MB", "all of the model's"],
     ]
-
-
-def _pid_of(port: int) -> int:
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "serve" in words and str(port) in words:
-            return int(process.pid)
-    raise SystemExit("the server's process was not found")
 
 
 def stock_ratio(cortex_url: str) -> list[list[str]]:

@@ -20,6 +20,10 @@ from inference.loaded.overview import is_downloaded
 from inference.models import LanguageModel
 
 Context = dict[str, Any]
+State = LanguageModel.State
+
+FIRST_ANSWERS = 3
+COMING = (State.DOWNLOADING, State.LOADING)
 
 EXAMPLES = [
     {"title": "Learn", "prompt": "Why is the sky blue? Explain it to a curious ten-year-old."},
@@ -88,6 +92,33 @@ def models(shown: Conversation | None) -> Context:
         "unknown_model": chosen if chosen and row is None else "",
         **(model_state(row) if row else {}),
     }
+
+
+def suggestion(owner: User, shown: Conversation | None, watched: str) -> Context:
+    """Tell, while the embedded model is the default, that it is a tiny one, and what would be
+    better: on a new chat, and below the first answers of one that follows the default. `watched` is
+    the model that was taken, if one was."""
+    if not inference.embedded_is_default() or (shown and not _is_young(shown)):
+        return {}
+    model = inference.model_suggest()
+    row = LanguageModel.objects.filter(name=watched).first() if watched else None
+    taken = inference.model_info(row) if row else model
+    return {
+        "conversation": shown,
+        "suggestion": {
+            "model": model,
+            "taken": taken,
+            # A model that was loaded becomes the default a moment later.
+            "is_busy": taken and (taken.state in COMING or (row is not None and taken.loaded)),
+            "error": taken.last_error if taken and taken.state == State.FAILED else "",
+            "may_manage": inference.may_manage_models(owner),
+        },
+    }
+
+
+def _is_young(shown: Conversation) -> bool:
+    answers = shown.messages.filter(role=Message.Role.ASSISTANT)
+    return not shown.model and answers.count() <= FIRST_ANSWERS
 
 
 def model_state(row: LanguageModel) -> Context:

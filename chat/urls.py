@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from chat.api.urls import api_urlpatterns
-from chat.pages import chat, conversations
+from chat.pages import chat, conversations, suggestion
 
 __all__ = ["api_urlpatterns", "urlpatterns"]
 
@@ -17,6 +17,9 @@ urlpatterns = [
     path("chat/list/", chat.conversation_list, name="list"),
     path("chat/import/", conversations.import_file, name="import"),
     path("chat/model-state/", conversations.model_state, name="model-state"),
+    path("chat/suggestion/", suggestion.suggestion, name="suggestion"),
+    path("chat/suggestion/take/", suggestion.take, name="suggestion-take"),
+    path("chat/suggestion/dismiss/", suggestion.dismiss, name="suggestion-dismiss"),
     path("chat/<uuid:key>/", chat.conversation, name="conversation"),
     path("chat/<uuid:key>/messages/", chat.messages, name="messages"),
     path("chat/<uuid:key>/stop/", chat.stop, name="stop"),

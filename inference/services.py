@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ from django.db import connections, transaction
 from common.errors import CortexError, InvalidRequest
 from common.metrics import UNKNOWN
 from inference import metrics
-from inference.engines.base import QueuePosition
+from inference.engines.base import Engine, QueuePosition
 from inference.errors import HubUnreachable, ModelNotFound
 from inference.grammar.form import form_check
 from inference.library import catalogue, embedded, hub, search, sources
 from inference.library.ids import id_check, repository_of, spellings, tag_of
 from inference.library.places import own
 from inference.library.quantizations import preference
-from inference.loaded import overview
+from inference.loaded import overview, suggestion
 from inference.loaded.generation import Generation, collect, outcome_of
 from inference.loaded.overview import ModelInfo
 from inference.loaded.registry import REGISTRY
@@ -266,6 +267,23 @@ def model_load_start(*, name: str, by: User | None = None) -> LanguageModel:
     return row
 
 
+def model_adopt(*, name: str, by: User | None = None) -> LanguageModel:
+    """Load the model in the background, and make it the default once it answers. The default stays
+    what it is until then, and for good if the load fails, if it is given up, or if somebody has
+    chosen another one meanwhile."""
+    _permit(by)
+    row = _model_find_or_register(name, by)
+    before = model_default().name
+
+    def adopt(ready: Future[Engine]) -> None:
+        if ready.exception() is None and model_default().name == before:
+            model_set_default(name=row.name)
+
+    REGISTRY.load_start(row).ready.add_done_callback(adopt)
+    row.refresh_from_db()
+    return row
+
+
 def _default_load() -> None:
     """Or what stands in for it. The row and the log tell of errors."""
     try:
@@ -406,6 +424,16 @@ def model_infos(rows: Iterable[LanguageModel] | None = None) -> list[ModelInfo]:
             not info.recommended,
         ),
     )
+
+
+def embedded_is_default() -> bool:
+    """Say whether the tiny embedded model answers, and not because `serve --model` says so."""
+    return not settings.SERVED_MODEL and model_default().name == embedded.MODEL
+
+
+def model_suggest() -> ModelInfo | None:
+    """A better model than the embedded one: on this disk, or to be fetched; None if none fits."""
+    return suggestion.model_suggest(model_list(), model_default().name)
 
 
 @dataclass(frozen=True, slots=True)

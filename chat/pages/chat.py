@@ -26,6 +26,7 @@ from chat.pages.requests import (
     list_changed,
     message_get,
 )
+from chat.pages.suggestion import suggestion_for
 from chat.rendering.presenting import message_view
 from chat.tree import siblings_read
 from common.errors import CortexError, InvalidRequest
@@ -50,6 +51,7 @@ def _home(request: PageRequest, status: int = 200, **extra: Any) -> HttpResponse
     deleted = context.uuid_or_none(request.GET.get("deleted", ""))
     if deleted:
         extra["deleted"] = conversations_of(request).filter(id=deleted).first()
+    page |= suggestion_for(request, None)
     return render(request, "chat/page.html", page | extra, status=status)
 
 
@@ -90,6 +92,7 @@ def _conversation_page(
 ) -> HttpResponse:
     before = _before(request, shown)
     page = context.conversation(user_of(request), shown, before, request.GET.get("q", ""))
+    page |= suggestion_for(request, shown)
     return render(request, "chat/page.html", page | extra, status=status)
 
 

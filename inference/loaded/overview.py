@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,12 @@ class ModelInfo:
     note: str
     last_error: str
     last_used_at: datetime | None
+
+    @property
+    def short_name(self) -> str:
+        """What people call it: the id without who offers it, and without the file of a GGUF
+        repository that is meant."""
+        return re.sub(r"-GGUF(:.*)?$", "", self.id.rpartition("/")[2], flags=re.IGNORECASE)
 
     @property
     def is_moving(self) -> bool:

@@ -67,10 +67,11 @@ class Registry:
             slot.used_at = time.monotonic()
             self._changed.notify_all()
 
-    def load_start(self, row: LanguageModel) -> None:
+    def load_start(self, row: LanguageModel) -> Slot:
         """Begin to load; nobody waits. How it goes stands in the row."""
         slot = self._enter(row)
         slot.ready.add_done_callback(lambda _: self.release(slot))
+        return slot
 
     def _enter(self, row: LanguageModel) -> Slot:
         """Join the slot of the model, or open one and begin to load."""

@@ -81,7 +81,11 @@ class Raw:
 def body(tokens: int, model: str, prompt: str = PROMPT) -> dict[str, object]:
     return {
         "model": model,
-        "messages": [{"role": "user", "content": prompt}],
+        # A system prompt of its own: without one a server's template may make one up.
+        "messages": [
+            {"role": "system", "content": "You are a helpful assistant."},
+            {"role": "user", "content": prompt},
+        ],
         "max_tokens": tokens,
         "temperature": 0,
     }

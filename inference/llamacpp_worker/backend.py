@@ -12,6 +12,8 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +40,10 @@ from inference.worker.tokens import tokens_of
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.3
+# Each token that is passed on takes the processor from the threads that compute the next one. After
+# its first ones an answer is passed on in portions: no eye sees a twentieth of a second.
+AT_ONCE = 16  # tokens
+PORTION = 0.08  # seconds
 HEADROOM = 16  # tokens that each answer may write until an interruption takes effect
 
 
@@ -91,6 +97,7 @@ class LlamaBackend:
         self._running: dict[str, Answer] = {}
         self._leaving: set[Answer] = set()  # ended for the one who asked, not yet over there
         self._ready: list[Result] = []
+        self._woken_at = 0.0
         self._idle = threading.Event()  # for long enough to write to the disk
 
     # --- What stands ------------------------------------------------------------------------------
@@ -169,8 +176,13 @@ class LlamaBackend:
             )
 
     def _put(self, answer: Answer, event: JSON | Exception | None) -> None:
+        """The next token comes soon, and takes along what was not worth waking for."""
         self._events.put((answer, event))
-        self._wake()
+        is_last = not isinstance(event, dict) or "stop_type" in event
+        now = time.monotonic()
+        if is_last or len(answer.tokens) < AT_ONCE or now - self._woken_at > PORTION:
+            self._woken_at = now
+            self._wake()
 
     def step(self) -> list[Result]:
         results, self._ready = self._ready, []
@@ -180,7 +192,7 @@ class LlamaBackend:
         self._interrupt()
         self._admit()
         self._save()
-        return results
+        return joined(results)
 
     def _interrupt(self) -> None:
         """When the context that all share runs full, the youngest free text waits for room, and
@@ -200,6 +212,7 @@ class LlamaBackend:
         elif self._idle.is_set():
             self._slots.save()
             if not self._slots.unsaved:
+                self._slots.trim()
                 self._idle.clear()
         else:
             threading.Timer(IDLE_SECONDS, self._rest).start()
@@ -247,6 +260,38 @@ class LlamaBackend:
         while self._slots.unsaved and time.monotonic() < deadline:
             self._slots.save()
         self._server.close()
+
+
+def joined(results: Iterable[Result]) -> list[Result]:
+    """Put together what belongs to one answer and came at once: each delta costs everybody on its
+    way the same, however long it is."""
+    made: list[Result] = []
+    last: dict[str, int] = {}  # request id -> index of its last delta
+    for request_id, result in results:
+        index = last.get(request_id)
+        before = None if index is None else made[index][1]
+        if index is not None and isinstance(before, Delta) and isinstance(result, Delta):
+            if _follows(before, result):
+                made[index] = (request_id, _sum(before, result))
+                continue
+        last[request_id] = len(made)
+        made.append((request_id, result))
+    return made
+
+
+def _follows(before: Delta, delta: Delta) -> bool:
+    """Whether both can be one delta: of words alone, and thoughts come before words."""
+    is_plain = not (delta.finish_reason or delta.usage or delta.tool_calls or before.tool_calls)
+    return is_plain and not before.prompt and not (before.text and delta.thinking)
+
+
+def _sum(before: Delta, delta: Delta) -> Delta:
+    return replace(
+        before,
+        text=before.text + delta.text,
+        thinking=before.thinking + delta.thinking,
+        logprobs=before.logprobs + delta.logprobs,
+    )
 
 
 def _store(path: Path, config: EngineConfig) -> SlotStore | None:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LEAST_TOKENS = 64  # shorter beginnings are computed faster than they are read
 OTHERS_WORTH = 0.25  # a token of somebody else's conversation, beside one that is saved here
+IDLE_TOKENS = 1024  # of conversations that nobody goes on with right now
 DATA, ABOUT = ".slot", ".json"
 
 
@@ -117,6 +118,27 @@ class SlotTable:
         except (ServerRefused, OSError) as error:
             logger.warning("a conversation could not be kept on the disk: %s", error)
 
+    def trim(self) -> None:
+        """Empty idle slots whose tokens the disk has, those that were used longest ago: whatever
+        lies in the context that all share makes every step of every answer slower."""
+        if self._store is None:
+            return
+        idle = [slot for slot in self._slots if not slot.busy and len(slot.tokens)]
+        kept = 0
+        for slot in sorted(idle, key=lambda slot: -slot.used_at):
+            kept += len(slot.tokens)
+            if kept > max(IDLE_TOKENS, len(slot.tokens)) and self._store.has(slot.tokens):
+                self._empty(slot)
+                kept -= len(slot.tokens)
+
+    def _empty(self, slot: Slot) -> None:
+        try:
+            self._server.post(f"/slots/{slot.index}?action=erase", {})
+        except (ServerRefused, OSError) as error:
+            logger.warning("a slot could not be emptied: %s", error)
+            return
+        slot.tokens, slot.stored = tokens_of([]), True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
@@ -149,6 +171,10 @@ class SlotStore:
         if best is None or common(best.tokens, tokens) <= more_than:
             return None
         return best
+
+    def has(self, tokens: Tokens) -> bool:
+        """Whether a record begins so."""
+        return self.find(tokens, more_than=len(tokens) - 1) is not None
 
     def is_sound(self, record: Record) -> bool:
         """Whether the file holds what was written."""

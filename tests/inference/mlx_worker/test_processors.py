@@ -47,9 +47,7 @@ def emulated(
 
 
 def first_words(engine: WorkerEngine) -> str:
-    request = GenerationRequest(
-        prompt="The capital of France is", max_tokens=2, sampling=Sampling(temperature=0)
-    )
+    request = GenerationRequest(prompt="A B C D", max_tokens=1, sampling=Sampling(temperature=0))
     return "".join(delta.text for delta in engine.stream(request))
 
 
@@ -63,7 +61,7 @@ def test_the_embedded_model_answers(
         description = engine.load(no_progress)
         assert f"({emulated} kernels)" in description.runtime
         assert description.runtime_notes == ()
-        assert "Paris" in first_words(engine)
+        assert first_words(engine) == " E"
     finally:
         engine.unload()
 
@@ -81,7 +79,7 @@ def test_llama_cpp_answers(emulated: str, embedded_folder: Path) -> None:
     try:
         description = engine.load(no_progress)
         assert "llama.cpp" in description.runtime
-        assert "Paris" in first_words(engine)
+        assert first_words(engine) == " E"
     finally:
         engine.unload()
 
@@ -96,7 +94,7 @@ def test_mlx_answers_where_llama_cpp_cannot_run(emulated: str, embedded_folder: 
             "llama.cpp does not run here: its process was killed by SIGILL"
             in (description.runtime_notes[0])
         )
-        assert "Paris" in first_words(engine)
+        assert first_words(engine) == " E"
     finally:
         engine.unload()
 
@@ -115,6 +113,6 @@ def test_it_answers_without_a_candidate_that_dies(
         description = engine.load(no_progress)
         assert "reference BLAS" in description.runtime
         assert "SIGILL" in description.runtime_notes[0]
-        assert "Paris" in first_words(engine)
+        assert first_words(engine) == " E"
     finally:
         engine.unload()

@@ -24,7 +24,6 @@ from inference.library.folders import folder_check, quantization_of, weight_byte
 from inference.library.places import ollama
 from inference.models import LanguageModel
 
-CONVERTIBLE = "llama"  # the architecture of GGUF files that inference.mlx_worker.gguf reads
 Engine, Format, Source = LanguageModel.Engine, LanguageModel.Format, LanguageModel.Source
 
 
@@ -78,7 +77,7 @@ def _folder(row: LanguageModel, folder: Path) -> Located:
     settings_of_model = folder_check(folder)
     if row.engine_is_chosen and row.engine == Engine.LLAMACPP:
         raise ModelLoadFailed(f"llama.cpp does not read {row.name}: choose the engine 'mlx'.")
-    _note(row, Format.MLX, quantization_of(settings_of_model))
+    _note(row, Format.MLX, quantization_of(settings_of_model), for_mlx=False)
     return Located(str(folder), weight_bytes=weight_bytes(folder))
 
 
@@ -86,12 +85,11 @@ def _file(row: LanguageModel, file: Path, options: JSON) -> Located:
     """Give the engine a GGUF file, and the folder to convert it into: MLX serves where somebody
     chose it, or where llama.cpp's code cannot run, and says what it cannot read."""
     model = gguf.model_read(file)
-    for_mlx = model.architecture == CONVERTIBLE and len(model.parts) == 1
-    if row.engine_is_chosen and row.engine == Engine.MLX and not for_mlx:
+    if row.engine_is_chosen and row.engine == Engine.MLX and model.mlx_refusal:
         raise ModelLoadFailed(
-            f"MLX does not read {row.name} ({model.architecture}): choose the engine 'llamacpp'."
+            f"MLX does not read {row.name} ({model.mlx_refusal}): choose the engine 'llamacpp'."
         )
-    _note(row, Format.GGUF, model.quantization)
+    _note(row, Format.GGUF, model.quantization, for_mlx=not model.mlx_refusal)
     options = {**options, "converted": str(_converted(row.name, file))}
     return Located(str(file), options, model.size_bytes)
 
@@ -113,14 +111,15 @@ def forget(row: LanguageModel) -> None:
     shutil.rmtree(_conversions(row.name), ignore_errors=True)
 
 
-def _note(row: LanguageModel, model_format: str, quantization: str) -> None:
-    """Tell the row what was found."""
+def _note(row: LanguageModel, model_format: str, quantization: str, *, for_mlx: bool) -> None:
+    """Tell the row what was found. An engine that somebody chooses meanwhile stays."""
     row.format, row.quantization, row.problem = model_format, quantization, ""
+    row.for_mlx = for_mlx
+    rows = LanguageModel.objects.filter(pk=row.pk)
+    rows.update(format=model_format, quantization=quantization, problem="", for_mlx=for_mlx)
     if not row.engine_is_chosen:
-        row.engine = engine_for(model_format)
-    LanguageModel.objects.filter(pk=row.pk).update(
-        format=row.format, quantization=row.quantization, problem="", engine=row.engine
-    )
+        row.engine = engine_for(model_format, for_mlx=for_mlx)
+        rows.filter(engine_is_chosen=False).update(engine=row.engine)
 
 
 def _embedded(row: LanguageModel) -> Located:

@@ -28,12 +28,14 @@ _known: dict[Path, tuple[Stamp, GGUFModel | str]] = {}  # what was read, while i
 @dataclass(frozen=True, slots=True)
 class Found:
     """A model that can be offered: where it lives, and what is known of it. `problem` says why it
-    cannot be loaded, `note` what is worth knowing all the same; `is_here`: it needs no download."""
+    cannot be loaded, `note` what is worth knowing all the same; `for_mlx`: MLX reads the GGUF file;
+    `is_here`: it needs no download."""
 
     name: str
     source: str
     path: str = ""
     format: str = ""
+    for_mlx: bool = False
     size_bytes: int = 0
     quantization: str = ""
     context_length: int = 0
@@ -73,7 +75,15 @@ def mlx_found(folder: Path, name: str, source: str) -> Found:
         problem = str(error)
     except OSError as error:
         problem = f"{folder.name} cannot be read: {error.strerror}."
-    return Found(name, source, str(folder), Format.MLX, size, quantization, problem=problem)
+    return Found(
+        name,
+        source,
+        str(folder),
+        Format.MLX,
+        size_bytes=size,
+        quantization=quantization,
+        problem=problem,
+    )
 
 
 def gguf_found(file: Path, name: str, source: str) -> Found:
@@ -87,6 +97,7 @@ def gguf_found(file: Path, name: str, source: str) -> Found:
         source,
         str(file),
         Format.GGUF,
+        not model.mlx_refusal,
         size_bytes=model.size_bytes,
         quantization=model.quantization,
         context_length=model.context_length,

@@ -22,6 +22,8 @@ from inference.engines.base import QueuePosition
 from inference.errors import HubUnreachable, ModelNotFound
 from inference.grammar.form import form_check
 from inference.library import catalogue, embedded, hub, search, sources
+from inference.library.engines import AUTO, engine_check, engine_for
+from inference.library.engines import CHOICES as ENGINE_CHOICES
 from inference.library.ids import id_check, repository_of, spellings, tag_of
 from inference.library.places import own
 from inference.library.quantizations import preference
@@ -34,7 +36,7 @@ from inference.models import LanguageModel
 from inference.types import Completion, GenerationRequest
 from inference.validation import request_check
 
-__all__ = ["Generation", "collect", "complete", "generate", "request_check"]
+__all__ = ["ENGINE_CHOICES", "Generation", "collect", "complete", "generate", "request_check"]
 
 logger = logging.getLogger(__name__)
 State = LanguageModel.State
@@ -184,6 +186,14 @@ def model_serve(*, name: str) -> LanguageModel:
         return model_register(name=name)
 
 
+def model_named(words: str) -> LanguageModel:
+    """The model that a command line means: a folder, a GGUF file, or an id."""
+    path = Path(words).expanduser()
+    if path.exists() or path.is_symlink() or path.suffix.lower() == ".gguf":
+        return model_serve_path(path)
+    return model_serve(name=words)
+
+
 def model_serve_path(path: str | Path) -> LanguageModel:
     """Register the model in a folder or a GGUF file, for `serve --model <path>`."""
     found = own.named(Path(path).expanduser().resolve())
@@ -311,6 +321,27 @@ def model_set_default(*, name: str, by: User | None = None) -> LanguageModel:
     with transaction.atomic():
         LanguageModel.objects.filter(is_default=True).exclude(pk=row.pk).update(is_default=False)
         LanguageModel.objects.filter(pk=row.pk).update(is_default=True)
+    row.refresh_from_db()
+    return row
+
+
+def model_engine_set(*, name: str, engine: str, by: User | None = None) -> LanguageModel:
+    """Choose what computes the model: "mlx", "llamacpp", or "auto" to follow the model and the
+    machine again. A model that is loaded on another engine is unloaded, and a load under way given
+    up: the next use loads it on the new one. Nothing happens where nothing changes.
+
+    Raises InvalidRequest for an engine that cannot run it.
+    """
+    _permit(by)
+    row = model_resolve(name)
+    engine_check(row, engine)
+    chosen = engine != AUTO
+    wanted = engine if chosen else engine_for(row.format, for_mlx=row.for_mlx)
+    rows = LanguageModel.objects.filter(pk=row.pk)
+    rows.update(engine=wanted, engine_is_chosen=chosen)
+    if row.engine != wanted:
+        REGISTRY.unload(row.name)
+        rows.update(memory_bytes=0, runtime="", runtime_notes=[])  # of the other engine
     row.refresh_from_db()
     return row
 

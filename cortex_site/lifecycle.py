@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from pathlib import Path
 
 from django.conf import settings
 from django.db import connections
@@ -45,7 +44,9 @@ def stop() -> None:
 
 def serve_model(name: str) -> None:
     """`--model`: the folder or GGUF file of a model, or the id of one, that answers by default."""
-    path = Path(name).expanduser()
-    if path.exists() or path.is_symlink() or path.suffix.lower() == ".gguf":
-        name = services.model_serve_path(path).name
-    settings.SERVED_MODEL = services.model_serve(name=name).name
+    settings.SERVED_MODEL = services.model_named(name).name
+
+
+def serve_engine(engine: str) -> None:
+    """`--engine`: what computes the model that answers by default; it stays chosen."""
+    services.model_engine_set(name=services.model_default().name, engine=engine)

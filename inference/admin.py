@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 from common.errors import CortexError
 from common.users import user_of
 from inference import services
+from inference.library.engines import AUTO
 from inference.loaded.slots import gigabytes
 from inference.models import LanguageModel
 
@@ -47,13 +49,16 @@ class RemoteEngineForm(forms.ModelForm):  # type: ignore[type-arg]
 class LanguageModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Models come by themselves (catalogue, cache, folders); added here are remote ones."""
 
-    list_display = ["name", "source", "state", "is_default", "size", "memory", "last_used_at"]
+    list_display = ["name", "source", "engine", "state", "is_default", "size", "memory"]
+    list_display += ["last_used_at"]
     list_filter = ["source", "state", "engine"]
     search_fields = ["name"]
-    actions = ["load", "unload", "set_default"]
+    actions = ["load", "unload", "set_default", "run_on_mlx", "run_on_llamacpp", "run_on_any"]
     shown = [
         "name",
         "engine",
+        "engine_is_chosen",
+        "speeds",
         "format",
         "quantization",
         "source",
@@ -129,6 +134,23 @@ class LanguageModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, "Choose one model.", messages.ERROR)
             return
         self._each(request, queryset, services.model_set_default, "Default model:")
+
+    @admin.action(description="Run on MLX", permissions=["change"])
+    def run_on_mlx(self, request: HttpRequest, queryset: QuerySet[LanguageModel]) -> None:
+        self._engine_set(request, queryset, "mlx", "MLX runs")
+
+    @admin.action(description="Run on llama.cpp", permissions=["change"])
+    def run_on_llamacpp(self, request: HttpRequest, queryset: QuerySet[LanguageModel]) -> None:
+        self._engine_set(request, queryset, "llamacpp", "llama.cpp runs")
+
+    @admin.action(description="Engine: automatic", permissions=["change"])
+    def run_on_any(self, request: HttpRequest, queryset: QuerySet[LanguageModel]) -> None:
+        self._engine_set(request, queryset, AUTO, "Automatic engine:")
+
+    def _engine_set(
+        self, request: HttpRequest, rows: QuerySet[LanguageModel], engine: str, word: str
+    ) -> None:
+        self._each(request, rows, partial(services.model_engine_set, engine=engine), word)
 
     def _each(self, request: HttpRequest, rows: Any, act: Callable[..., object], word: str) -> None:
         """Act on each, with a message and a log entry, or with the error."""

@@ -14,7 +14,7 @@ from common.rest import JSONWhateverAccepted
 from common.users import user_of
 from inference import openapi, services
 from inference.models import LanguageModel
-from inference.serializers import LoadSerializer, SearchSerializer
+from inference.serializers import EngineSerializer, LoadSerializer, SearchSerializer
 
 
 def changed(row: LanguageModel, code: int = status.HTTP_200_OK) -> Response:
@@ -149,3 +149,20 @@ class ModelDefaultView(ModelsView):
         It answers when a request names no model.
         """
         return changed(services.model_set_default(name=model_id, by=user_of(request)))
+
+
+class ModelEngineView(ModelsView):
+    """POST /api/models/{id}/engine."""
+
+    @openapi.model_engine
+    def post(self, request: Request, model_id: str) -> Response:
+        """Choose a model's engine.
+
+        One of its `engines`; with `auto` it follows the model and the machine again. A model that
+        is loaded on another engine is unloaded, and its running answers end; the next use loads it
+        on the new one.
+        """
+        body = EngineSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        engine = body.validated_data["engine"]
+        return changed(services.model_engine_set(name=model_id, engine=engine, by=user_of(request)))

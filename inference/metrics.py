@@ -72,5 +72,5 @@ def usage_count(model: str, usage: Usage) -> None:
     CACHED_TOKENS.labels(model).inc(usage.cached_tokens)
     COMPLETION_TOKENS.labels(model).inc(usage.completion_tokens)
     FIRST_TOKEN.labels(model).observe(usage.first_token_seconds)
-    if usage.completion_tokens > 1 and usage.decode_seconds:
-        DECODE_RATE.labels(model).observe((usage.completion_tokens - 1) / usage.decode_seconds)
+    if usage.tokens_per_second:
+        DECODE_RATE.labels(model).observe(usage.tokens_per_second)

@@ -50,6 +50,7 @@ class LanguageModel(models.Model):
     format = models.CharField(
         max_length=20, choices=Format.choices, blank=True, help_text="Empty: not known yet."
     )
+    for_mlx = models.BooleanField(default=False, help_text="A GGUF file that MLX reads too.")
     quantization = models.CharField(max_length=40, blank=True)
     problem = models.TextField(blank=True, help_text="Why its files cannot be loaded.")
     note = models.TextField(blank=True, help_text="What is worth knowing of its files.")
@@ -75,6 +76,9 @@ class LanguageModel(models.Model):
     )
     runtime_notes = models.JSONField(
         default=list, blank=True, help_text="Why something faster does not compute here."
+    )
+    speeds = models.JSONField(
+        default=dict, blank=True, help_text="Tokens a second on each engine, when it was last used."
     )
     is_default = models.BooleanField(default=False)
     last_used_at = models.DateTimeField(null=True, blank=True)

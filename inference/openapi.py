@@ -18,13 +18,15 @@ from inference.errors import (
     QueueFull,
     RemoteEngineError,
 )
-from inference.serializers import LoadSerializer, SearchSerializer
+from inference.serializers import EngineSerializer, LoadSerializer, SearchSerializer
 
 LLAMA = {
     "id": "mlx-community/Llama-3.2-3B-Instruct-4bit",
     "name": "mlx-community/Llama-3.2-3B-Instruct-4bit",
     "source": "huggingface",
     "engine": "mlx",
+    "engines": ["mlx"],
+    "engine_is_chosen": False,
     "format": "mlx",
     "quantization": "4-bit",
     "origin": "Hugging Face cache",
@@ -49,6 +51,7 @@ LLAMA = {
     "runtime_notes": [],
     "active_requests": 0,
     "tokens_per_second": 80.2,
+    "speeds": {"mlx": 80.2},
     "problem": "",
     "note": "",
     "last_error": "",
@@ -60,6 +63,9 @@ ModelShape = shape(
     LLAMA,
     source="embedded, huggingface, folder, lmstudio, ollama or remote.",
     engine="mlx, llamacpp or openai.",
+    engines="Those of this machine that can run it, the one to take first; empty: not known yet, "
+    "or none.",
+    engine_is_chosen="By a person; else it follows the model and the machine.",
     format="mlx or gguf; empty: not known yet.",
     quantization="Such as 4-bit or Q4_K_M; empty: unknown.",
     origin="Where it is, in words: Cortex, Hugging Face cache, LM Studio, Ollama, "
@@ -77,7 +83,11 @@ ModelShape = shape(
     context_length="In tokens; 0: unknown.",
     runtime="What computed at the last load.",
     runtime_notes="Why something faster does not compute here.",
-    tokens_per_second={"allow_null": True, "help_text": "Of the latest answer."},
+    tokens_per_second={"allow_null": True, "help_text": "Of the latest answer on this engine."},
+    speeds=serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="Tokens a second on each engine that it has run on, when it last did.",
+    ),
     problem="Why its files cannot be loaded.",
     note="What is worth knowing of its files.",
     last_used_at=serializers.DateTimeField(allow_null=True),
@@ -147,6 +157,17 @@ model_unload = _one("models_unload", _changed, *COMMON, NotAllowed)
 model_pause = _one("models_pause", _changed, *COMMON, NotAllowed)
 model_dismiss = _one("models_dismiss", _changed, *COMMON, NotAllowed)
 model_default = _one("models_default", _changed, *COMMON, NotAllowed)
+model_engine = _one(
+    "models_engine",
+    _changed,
+    *(*COMMON, NotAllowed),
+    takes=EngineSerializer,
+    asks={
+        "MLX": {"engine": "mlx"},
+        "llama.cpp": {"engine": "llamacpp"},
+        "As Cortex would": {"engine": "auto"},
+    },
+)
 model_load = _one(
     "models_load",
     _changed | _started,

@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from inference.library.engines import CHOICES
+
 
 class SearchSerializer(serializers.Serializer[Any]):
     q = serializers.CharField(
@@ -16,4 +18,10 @@ class SearchSerializer(serializers.Serializer[Any]):
 class LoadSerializer(serializers.Serializer[Any]):
     wait = serializers.BooleanField(
         default=True, help_text="Answer when it is loaded; false: at once, with status 202."
+    )
+
+
+class EngineSerializer(serializers.Serializer[Any]):
+    engine = serializers.ChoiceField(
+        choices=CHOICES, help_text="auto: it follows the model and the machine."
     )

@@ -6,11 +6,10 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -24,19 +23,30 @@ from inference.engines.base import Engine, QueuePosition
 from inference.errors import HubUnreachable, ModelNotFound
 from inference.grammar.form import form_check
 from inference.library import catalogue, embedded, hub, search, sources
+from inference.library.engines import AUTO, engine_check, engine_for
+from inference.library.engines import CHOICES as ENGINE_CHOICES
 from inference.library.ids import id_check, repository_of, spellings, tag_of
 from inference.library.places import own
 from inference.library.quantizations import preference
 from inference.loaded import overview, suggestion
+from inference.loaded.drawing import as_its_makers, sampling_make, sampling_of
 from inference.loaded.generation import Generation, collect, outcome_of
 from inference.loaded.overview import ModelInfo
 from inference.loaded.registry import REGISTRY
 from inference.loaded.slots import Slot
 from inference.models import LanguageModel
-from inference.types import LIMITS, Completion, GenerationRequest, Sampling
+from inference.types import Completion, GenerationRequest, Sampling
 from inference.validation import request_check
 
-__all__ = ["Generation", "collect", "complete", "generate", "request_check"]
+__all__ = [
+    "ENGINE_CHOICES",
+    "Generation",
+    "collect",
+    "complete",
+    "generate",
+    "request_check",
+    "sampling_make",
+]
 
 logger = logging.getLogger(__name__)
 State = LanguageModel.State
@@ -70,7 +80,7 @@ def generate(request: GenerationRequest, *, resolved: LanguageModel | None = Non
             request = dataclasses.replace(request, max_tokens=settings.DEFAULT_MAX_TOKENS)
         slot, row = (REGISTRY.acquire(row), row) if request.model else _default_acquire(row)
         model = slot.name
-        sampling = _as_its_makers(row, request.sampling, request.unsaid)
+        sampling = as_its_makers(row, request.sampling, request.unsaid)
         request = dataclasses.replace(request, model=model, sampling=sampling, unsaid=())
         return Generation(REGISTRY, slot, request)
     except Exception as error:
@@ -119,31 +129,13 @@ def _default_acquire(row: LanguageModel) -> tuple[Slot, LanguageModel]:
 # --- How answers are drawn -----------------------------------------------------------------------
 
 
-def sampling_make(given: Mapping[str, Any]) -> tuple[Sampling, tuple[str, ...]]:
-    """Make the sampling of a request that says `given`: what it leaves out is as the settings say.
-    The names of what nobody has said come with it, for `GenerationRequest.unsaid`."""
-    said: dict[str, Any] = {"repetition_guard": settings.REPETITION_GUARD}
-    if settings.DEFAULT_TEMPERATURE is not None:
-        said["temperature"] = settings.DEFAULT_TEMPERATURE
-    if settings.DEFAULT_TOP_P is not None:
-        said["top_p"] = settings.DEFAULT_TOP_P
-    said |= given
-    return Sampling(**said), tuple(name for name in LIMITS if name not in said)
-
-
 def sampling_default(model: str) -> Sampling:
     """How answers of a model are drawn where neither request nor chat says. "" is the default
     model."""
-    sampling, unsaid = sampling_make({})
     try:
-        return _as_its_makers(model_resolve(model), sampling, unsaid)
+        return sampling_of(model_resolve(model))
     except CortexError:
-        return sampling  # whoever asks that model is told
-
-
-def _as_its_makers(row: LanguageModel, sampling: Sampling, unsaid: Iterable[str]) -> Sampling:
-    values = {name: row.sampling[name] for name in unsaid if name in row.sampling}
-    return dataclasses.replace(sampling, **values)
+        return sampling_make({})[0]  # whoever asks that model is told
 
 
 # --- Finding models ------------------------------------------------------------------------------
@@ -217,6 +209,14 @@ def model_serve(*, name: str) -> LanguageModel:
         if "/" not in name:
             raise
         return model_register(name=name)
+
+
+def model_named(words: str) -> LanguageModel:
+    """The model that a command line means: a folder, a GGUF file, or an id."""
+    path = Path(words).expanduser()
+    if path.exists() or path.is_symlink() or path.suffix.lower() == ".gguf":
+        return model_serve_path(path)
+    return model_serve(name=words)
 
 
 def model_serve_path(path: str | Path) -> LanguageModel:
@@ -363,6 +363,27 @@ def model_set_default(*, name: str, by: User | None = None) -> LanguageModel:
     with transaction.atomic():
         LanguageModel.objects.filter(is_default=True).exclude(pk=row.pk).update(is_default=False)
         LanguageModel.objects.filter(pk=row.pk).update(is_default=True)
+    row.refresh_from_db()
+    return row
+
+
+def model_engine_set(*, name: str, engine: str, by: User | None = None) -> LanguageModel:
+    """Choose what computes the model: "mlx", "llamacpp", or "auto" to follow the model and the
+    machine again. A model that is loaded on another engine is unloaded, and a load under way given
+    up: the next use loads it on the new one. Nothing happens where nothing changes.
+
+    Raises InvalidRequest for an engine that cannot run it.
+    """
+    _permit(by)
+    row = model_resolve(name)
+    engine_check(row, engine)
+    chosen = engine != AUTO
+    wanted = engine if chosen else engine_for(row.format, for_mlx=row.for_mlx)
+    rows = LanguageModel.objects.filter(pk=row.pk)
+    rows.update(engine=wanted, engine_is_chosen=chosen)
+    if row.engine != wanted:
+        REGISTRY.unload(row.name)
+        rows.update(memory_bytes=0, runtime="", runtime_notes=[])  # of the other engine
     row.refresh_from_db()
     return row
 

@@ -177,6 +177,13 @@ class Usage:
     decode_seconds: float = 0.0
     stopped_by: Literal["", "repetition"] = ""
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The pace from the first token on; None of an answer without a second one."""
+        if self.completion_tokens < 2 or not self.decode_seconds:
+            return None
+        return (self.completion_tokens - 1) / self.decode_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:

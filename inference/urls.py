@@ -16,6 +16,9 @@ api_urlpatterns = [
         api.ModelDefaultView.as_view(),
         name="api-model-default",
     ),
+    path(
+        "api/models/<path:model_id>/engine", api.ModelEngineView.as_view(), name="api-model-engine"
+    ),
     path("api/models/<path:model_id>/pause", api.ModelPauseView.as_view(), name="api-model-pause"),
     path(
         "api/models/<path:model_id>/dismiss",
@@ -30,5 +33,6 @@ urlpatterns = [
     path("models/refresh", views.model_refresh, name="model-refresh"),
     path("models/search", views.model_search, name="model-search"),
     path("models/add", views.model_add, name="model-add"),
+    path("models/<int:id>/engine", views.model_engine, name="model-engine"),
     path("models/<int:id>/<str:action>", views.model_change, name="model-change"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 from django import forms
 from django.conf import settings
@@ -65,6 +66,20 @@ def model_change(request: PageRequest, id: int, action: str) -> HttpResponse:
     change = ACTIONS.get(action)
     if change is None:
         return HttpResponse(status=404)
+    return _change(request, row, change)
+
+
+@require_POST
+def model_engine(request: PageRequest, id: int) -> HttpResponse:
+    """Choose what computes the model; the list as it is then."""
+    row = get_object_or_404(LanguageModel, pk=id)
+    engine = request.POST.get("engine", "")
+    return _change(request, row, partial(services.model_engine_set, engine=engine))
+
+
+def _change(
+    request: PageRequest, row: LanguageModel, change: Callable[..., object]
+) -> HttpResponse:
     try:
         change(name=row.name, by=user_of(request))
     except CortexError as error:

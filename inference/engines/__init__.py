@@ -3,6 +3,8 @@
 Adding one is a file in this folder and a line here.
 """
 
+# As people call those that compute on this machine.
+NAMES = {"mlx": "MLX", "llamacpp": "llama.cpp"}
 ENGINES: dict[str, str] = {
     "mlx": "inference.engines.worker.engine.WorkerEngine",
     "llamacpp": "inference.engines.worker.engine.WorkerEngine",

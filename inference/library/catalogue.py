@@ -64,13 +64,10 @@ def model_add(model: Found) -> LanguageModel:
         "size_bytes": model.size_bytes,
         "context_length": model.context_length,
         "parameters": model.parameters,
-        "engine": _engine(model),
+        "for_mlx": model.for_mlx,
+        "engine": engine_for(model.format, for_mlx=model.for_mlx),
     }
     return LanguageModel.objects.get_or_create(name=model.name, defaults=fields)[0]
-
-
-def _engine(model: Found) -> str:
-    return engine_for(model.format, runs_on_both=model.source == Source.EMBEDDED)
 
 
 def _changes(row: LanguageModel, model: Found) -> dict[str, Any]:
@@ -98,8 +95,11 @@ def _changes(row: LanguageModel, model: Found) -> dict[str, Any]:
         wanted["context_length"] = model.context_length
     if model.parameters and not row.parameters:
         wanted["parameters"] = model.parameters
+    if model.is_here:
+        wanted["for_mlx"] = model.for_mlx
     if model.format and not row.engine_is_chosen:
-        wanted["engine"] = _engine(model)
+        for_mlx = wanted.get("for_mlx", row.for_mlx)
+        wanted["engine"] = engine_for(model.format, for_mlx=for_mlx)
     return {name: value for name, value in wanted.items() if getattr(row, name) != value}
 
 
@@ -144,6 +144,7 @@ def _everything() -> Iterator[Found]:
             embedded.MODEL,
             Source.EMBEDDED,
             format=FACTS[embedded.MODEL].format,
+            for_mlx=True,
             sampling=embedded.SAMPLING,
         )
     for fact in FACTS.values():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from inference.errors import ModelLoadFailed
+from inference.library.convertible import refusal, unpacked
 from inference.library.files import open_regular
 from inference.library.quantizations import SPLIT
 from inference.library.sampling import GGUF, sampling_read
@@ -30,6 +31,7 @@ LARGEST = 2**63  # no tensor has more elements or bytes
 DEFAULT_ALIGNMENT, LARGEST_ALIGNMENT = 32, 2**20
 GUESSED = 1024  # a flag in general.file_type
 
+BLOCK = "blk."  # begins the names of the tensors that each layer has
 STRING, ARRAY = 8, 9
 SCALARS = {
     0: struct.Struct("<B"),
@@ -130,7 +132,8 @@ FILE_TYPES = {
 class GGUFModel:
     """What the files of one model say. `data_bytes` is what their tensors take, `size_bytes` what
     the files do; `cache_bytes` is what a token of context takes in 16 bits, as far as the usual
-    entries tell. A context length or cache size of 0 is not told."""
+    entries tell. A context length or cache size of 0 is not told. `mlx_refusal` says why MLX does
+    not read it; it is empty where MLX does."""
 
     architecture: str
     name: str
@@ -143,6 +146,7 @@ class GGUFModel:
     data_bytes: int
     size_bytes: int
     parts: tuple[Path, ...]
+    mlx_refusal: str
 
 
 @dataclass(slots=True)
@@ -151,6 +155,7 @@ class _File:
 
     metadata: dict[str, Any]
     elements: Counter[int]  # tensor type -> elements
+    tensors: set[str]  # those outside of the blocks
     data_bytes: int
     size: int
 
@@ -185,7 +190,17 @@ def model_read(path: Path) -> GGUFModel:
         data_bytes=sum(file.data_bytes for file in files),
         size_bytes=sum(file.size for file in files),
         parts=tuple(parts),
+        mlx_refusal=_mlx_refusal(files, elements),
     )
+
+
+def _mlx_refusal(files: list[_File], elements: Counter[int]) -> str:
+    if len(files) > 1:
+        return "it is in parts"
+    if why := refusal(files[0].metadata, files[0].tensors):
+        return why
+    kinds = unpacked([TYPES[kind][0] if kind in TYPES else str(kind) for kind in elements])
+    return f"{kinds} would be unpacked to 16 bits" if kinds else ""
 
 
 def _cache_bytes(metadata: dict[str, Any], architecture: str) -> int:
@@ -373,9 +388,12 @@ def _skip_array(reader: _Reader, key: str) -> None:
 def _tensors(reader: _Reader, count: int, metadata: dict[str, Any]) -> _File:
     """Read where the tensors lie, and see whether the file holds them all."""
     elements: Counter[int] = Counter()
+    names: set[str] = set()
     extent = 0
     for _ in range(count):
-        kind, size, end = _tensor(reader)
+        name, kind, size, end = _tensor(reader)
+        if not name.startswith(BLOCK):
+            names.add(name)
         elements[kind] += size
         extent = max(extent, end)
     alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
@@ -387,7 +405,7 @@ def _tensors(reader: _Reader, count: int, metadata: dict[str, Any]) -> _File:
             f"{reader.name} is cut short: {reader.size} of {start + extent} bytes.",
             file=reader.name,
         )
-    return _File(metadata, elements, extent, reader.size)
+    return _File(metadata, elements, names, extent, reader.size)
 
 
 def _is_alignment(value: Any) -> bool:
@@ -395,8 +413,8 @@ def _is_alignment(value: Any) -> bool:
     return type(value) is int and 0 < value <= LARGEST_ALIGNMENT and value & (value - 1) == 0
 
 
-def _tensor(reader: _Reader) -> tuple[int, int, int]:
-    """Take one tensor's entry: its type, its elements, and where it ends in the data. Of a type
+def _tensor(reader: _Reader) -> tuple[str, int, int, int]:
+    """Take one tensor's entry: its name, type, elements, and where it ends in the data. Of a type
     that is not known only the beginning can be told."""
     name = reader.text(NAME_LIMIT, "a tensor's name")
     dimensions = reader.number(U32)
@@ -411,4 +429,4 @@ def _tensor(reader: _Reader) -> tuple[int, int, int]:
     _, block, block_bytes = TYPES.get(kind, ("", 1, 0))
     if size % block:
         raise reader.broken(f"tensor {name[:100]!r} does not fill its blocks")
-    return kind, size, offset + size // block * block_bytes
+    return name, kind, size, offset + size // block * block_bytes

@@ -11,6 +11,7 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -25,7 +26,6 @@ from inference.library.places import ollama
 from inference.library.sampling import OLLAMA, sampling_of_folder, sampling_read
 from inference.models import LanguageModel
 
-CONVERTIBLE = "llama"  # the architecture of GGUF files that inference.mlx_worker.gguf reads
 Engine, Format, Source = LanguageModel.Engine, LanguageModel.Format, LanguageModel.Source
 
 
@@ -79,7 +79,13 @@ def _folder(row: LanguageModel, folder: Path) -> Located:
     settings_of_model = folder_check(folder)
     if row.engine_is_chosen and row.engine == Engine.LLAMACPP:
         raise ModelLoadFailed(f"llama.cpp does not read {row.name}: choose the engine 'mlx'.")
-    _note(row, Format.MLX, quantization_of(settings_of_model), sampling_of_folder(folder))
+    _note(
+        row,
+        format=Format.MLX,
+        quantization=quantization_of(settings_of_model),
+        sampling=sampling_of_folder(folder),
+        for_mlx=False,
+    )
     return Located(str(folder), weight_bytes=weight_bytes(folder))
 
 
@@ -87,13 +93,17 @@ def _file(row: LanguageModel, file: Path, options: JSON) -> Located:
     """Give the engine a GGUF file, and the folder to convert it into: MLX serves where somebody
     chose it, or where llama.cpp's code cannot run, and says what it cannot read."""
     model = gguf.model_read(file)
-    for_mlx = model.architecture == CONVERTIBLE and len(model.parts) == 1
-    if row.engine_is_chosen and row.engine == Engine.MLX and not for_mlx:
+    if row.engine_is_chosen and row.engine == Engine.MLX and model.mlx_refusal:
         raise ModelLoadFailed(
-            f"MLX does not read {row.name} ({model.architecture}): choose the engine 'llamacpp'."
+            f"MLX does not read {row.name} ({model.mlx_refusal}): choose the engine 'llamacpp'."
         )
-    sampling = model.sampling | sampling_read(options.get("parameters", {}), OLLAMA)
-    _note(row, Format.GGUF, model.quantization, sampling)
+    _note(
+        row,
+        format=Format.GGUF,
+        quantization=model.quantization,
+        sampling=model.sampling | sampling_read(options.get("parameters", {}), OLLAMA),
+        for_mlx=not model.mlx_refusal,
+    )
     options = {**options, "converted": str(_converted(row.name, file))}
     return Located(str(file), options, model.size_bytes)
 
@@ -115,21 +125,16 @@ def forget(row: LanguageModel) -> None:
     shutil.rmtree(_conversions(row.name), ignore_errors=True)
 
 
-def _note(
-    row: LanguageModel, model_format: str, quantization: str, sampling: dict[str, float]
-) -> None:
-    """Tell the row what was found."""
-    row.format, row.quantization, row.problem = model_format, quantization, ""
-    row.sampling = sampling
+def _note(row: LanguageModel, *, for_mlx: bool, **found: Any) -> None:
+    """Tell the row what was found. An engine that somebody chooses meanwhile stays."""
+    found |= {"for_mlx": for_mlx, "problem": ""}
+    for name, value in found.items():
+        setattr(row, name, value)
+    rows = LanguageModel.objects.filter(pk=row.pk)
+    rows.update(**found)
     if not row.engine_is_chosen:
-        row.engine = engine_for(model_format)
-    LanguageModel.objects.filter(pk=row.pk).update(
-        format=row.format,
-        quantization=row.quantization,
-        sampling=row.sampling,
-        problem="",
-        engine=row.engine,
-    )
+        row.engine = engine_for(row.format, for_mlx=for_mlx)
+        rows.filter(engine_is_chosen=False).update(engine=row.engine)
 
 
 def _embedded(row: LanguageModel) -> Located:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from common.errors import InvalidRequest
+from common.errors import CortexError, InvalidRequest
 from common.types import JSON
 from inference.engines.base import EngineConfig, Progress
 from inference.errors import EngineUnavailable, GenerationFailed
@@ -269,23 +269,23 @@ def joined(results: Iterable[Result]) -> list[Result]:
     last: dict[str, int] = {}  # request id -> index of its last delta
     for request_id, result in results:
         index = last.get(request_id)
-        before = None if index is None else made[index][1]
-        if index is not None and isinstance(before, Delta) and isinstance(result, Delta):
-            if _follows(before, result):
-                made[index] = (request_id, _sum(before, result))
-                continue
-        last[request_id] = len(made)
-        made.append((request_id, result))
+        both = None if index is None else _sum(made[index][1], result)
+        if index is not None and both:
+            made[index] = (request_id, both)
+        else:
+            last[request_id] = len(made)
+            made.append((request_id, result))
     return made
 
 
-def _follows(before: Delta, delta: Delta) -> bool:
-    """Whether both can be one delta: of words alone, and thoughts come before words."""
-    is_plain = not (delta.finish_reason or delta.usage or delta.tool_calls or before.tool_calls)
-    return is_plain and not before.prompt and not (before.text and delta.thinking)
-
-
-def _sum(before: Delta, delta: Delta) -> Delta:
+def _sum(before: Delta | CortexError, delta: Delta | CortexError) -> Delta | None:
+    """Both as one delta; None unless they are words alone, and thoughts come before words."""
+    if not isinstance(before, Delta) or not isinstance(delta, Delta):
+        return None
+    if delta.finish_reason or delta.tool_calls or before.tool_calls or before.prompt:
+        return None
+    if before.text and delta.thinking:
+        return None
     return replace(
         before,
         text=before.text + delta.text,

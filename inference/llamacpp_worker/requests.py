@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from common.errors import InvalidRequest
 from common.types import JSON
@@ -11,11 +11,11 @@ from inference.engines.base import EngineConfig
 from inference.grammar.lark import after_thinking, lark_text
 from inference.llamacpp_worker.template import ChatTemplate
 from inference.llamacpp_worker.vocabulary import Vocabulary
-from inference.types import GenerationRequest, PromptMessage, Sampling
+from inference.types import GenerationRequest, Sampling
 from inference.validation import values_check
 from inference.worker.dialect import Dialect
 from inference.worker.prompt import Prompt
-from inference.worker.requests import max_tokens_of, reading_options
+from inference.worker.requests import max_tokens_of, reading_options, with_defaults
 from inference.worker.text import TextAssembler
 from inference.worker.tools import ToolPlan, plan_make
 
@@ -57,7 +57,7 @@ class RequestMaker:
     def make(self, request: GenerationRequest) -> Ask:
         """Raises InvalidRequest or ContextOverflow."""
         values_check(request)
-        request = self._with_defaults(request)
+        request = with_defaults(request, self._config)
         plan = plan_make(request, self._dialect)
         text, prompt = self._prompt(request, plan)
         max_tokens = max_tokens_of(request, prompt, self._config, self._context_length)
@@ -75,15 +75,6 @@ class RequestMaker:
         if request.top_logprobs is not None:
             body["n_probs"] = max(1, request.top_logprobs)
         return Ask(body, prompt, text, max_tokens, assembler)
-
-    def _with_defaults(self, request: GenerationRequest) -> GenerationRequest:
-        """What came with the model, as in an Ollama manifest: a system prompt where the request has
-        none, and texts that end an answer."""
-        options = self._config.options
-        messages = request.messages
-        if messages and messages[0].role != "system" and (system := options.get("system")):
-            messages = (PromptMessage("system", system), *messages)
-        return replace(request, messages=messages, stop=(*request.stop, *options.get("stop", ())))
 
     def _prompt(self, request: GenerationRequest, plan: ToolPlan) -> tuple[str, Prompt]:
         if request.prompt is not None:

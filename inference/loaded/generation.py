@@ -73,9 +73,8 @@ class Generation(Iterator[Delta]):
         raise StopIteration
 
     def _note_speed(self, usage: Usage | None) -> None:
-        if usage and usage.decode_seconds and usage.completion_tokens > 1:
-            speed = (usage.completion_tokens - 1) / usage.decode_seconds
-            self._slot.tokens_per_second = round(speed, 1)
+        if usage and usage.tokens_per_second:
+            self._slot.tokens_per_second = round(usage.tokens_per_second, 1)
 
     def place(self) -> QueuePosition | None:
         """Where the request waits in its model's queue; None once its turn has come."""

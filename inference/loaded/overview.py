@@ -10,7 +10,9 @@ from pathlib import Path
 from django.conf import settings
 
 from common.types import JSON
+from inference.engines import NAMES
 from inference.library import embedded, hub
+from inference.library.engines import AUTO, engines_of
 from inference.library.facts import FACTS, is_recommended
 from inference.loaded.registry import REGISTRY
 from inference.loaded.slots import gigabytes
@@ -38,6 +40,8 @@ class ModelInfo:
     name: str
     source: str
     engine: str
+    engines: list[str]
+    engine_is_chosen: bool
     format: str
     quantization: str
     origin: str
@@ -62,6 +66,7 @@ class ModelInfo:
     runtime_notes: list[str]
     active_requests: int
     tokens_per_second: float | None
+    speeds: dict[str, float]
     problem: str
     note: str
     last_error: str
@@ -77,6 +82,27 @@ class ModelInfo:
     def is_moving(self) -> bool:
         """Something goes on that one may want to watch."""
         return self.state in MOVING
+
+    @property
+    def engine_name(self) -> str:
+        """What computes it here, in words; "" where that is not known."""
+        return NAMES[self.engine] if self.engines else ""
+
+    @property
+    def engine_choices(self) -> list[tuple[str, str, bool]]:
+        """What a person can choose: the value, its words, and whether it is chosen; nothing where
+        there is no choice. One that was made can always be taken back."""
+        if len(self.engines) < 2 and not self.engine_is_chosen:
+            return []
+        names = [(name, words) for name, words in NAMES.items() if name in self.engines]
+        chosen = self.engine if self.engine_is_chosen else AUTO
+        return [(name, words, name == chosen) for name, words in [(AUTO, "Automatic"), *names]]
+
+    @property
+    def other_speeds(self) -> list[tuple[str, float]]:
+        """How fast it was on engines that it does not run on now."""
+        known = [name for name in NAMES if name in self.speeds and name != self.engine]
+        return [(NAMES[name], self.speeds[name]) for name in known]
 
     @property
     def offered(self) -> bool:
@@ -122,11 +148,14 @@ def model_info(row: LanguageModel, default: str) -> ModelInfo:
     size = row.size_bytes or (fact.download_bytes if fact else 0)
     memory = memory_expected(row)
     fits, reason = fit(row, memory)
+    speeds = speeds_of(row)
     return ModelInfo(
         id=row.name,
         name=row.name,
         source=row.source,
         engine=row.engine,
+        engines=[engine.value for engine in engines_of(row)],
+        engine_is_chosen=row.engine_is_chosen,
         format=row.format,
         quantization=row.quantization,
         origin=origin(row),
@@ -150,12 +179,21 @@ def model_info(row: LanguageModel, default: str) -> ModelInfo:
         runtime=row.runtime,
         runtime_notes=list(row.runtime_notes),
         active_requests=slot.active if slot and slot.loaded else 0,
-        tokens_per_second=slot.tokens_per_second if slot else None,
+        tokens_per_second=speeds.get(row.engine),
+        speeds=speeds,
         problem=row.problem,
         note=row.note,
         last_error=row.last_error,
         last_used_at=row.last_used_at,
     )
+
+
+def speeds_of(row: LanguageModel) -> dict[str, float]:
+    """Tokens a second on each engine: of the latest answer where the model is loaded."""
+    slot = REGISTRY.slot(row.name)
+    if slot is None or slot.engine is None or slot.tokens_per_second is None:
+        return dict(row.speeds)
+    return {**row.speeds, slot.engine.config.engine: slot.tokens_per_second}
 
 
 def origin(row: LanguageModel) -> str:

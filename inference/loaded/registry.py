@@ -13,26 +13,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from common.cancellation import cancellable, wait_for
 from common.errors import CortexError, RequestCancelled
-from inference.engines import ENGINES
-from inference.engines.base import Engine, EngineConfig
+from inference.engines.base import Engine
 from inference.errors import ModelBusy, ModelLoadFailed
 from inference.library import sources
-from inference.loaded.slots import ProgressMirror, Slot, gigabytes, mirror, no_room, too_large
+from inference.loaded.make import engine_config, engine_make
+from inference.loaded.slots import (
+    ProgressMirror,
+    Slot,
+    gigabytes,
+    mirror,
+    no_room,
+    speed_note,
+    too_large,
+)
 from inference.models import LanguageModel
 
 logger = logging.getLogger(__name__)
 State = LanguageModel.State
 
 ROOM_WAIT = 30.0  # seconds to wait for a model that is answering to become free for eviction
-LEAST_PROMPT_CACHE = 512 * 2**20  # bytes
 NOTE_EVERY = 10.0  # seconds between two writes of last_used_at
 
 
@@ -128,9 +133,14 @@ class Registry:
 
     def _load(self, slot: Slot, row: LanguageModel) -> Engine:
         progress = ProgressMirror(slot.name)
+        # Whoever asked may have read the row before somebody chose another engine.
+        row = LanguageModel.objects.filter(pk=row.pk).first() or row
         located = sources.fetch(row, progress)
         self._make_room(slot, max(located.weight_bytes, row.memory_bytes))
-        engine = self._engine_make(slot, row, located)
+        engine = engine_make(
+            engine_config(row, located),
+            lambda state, error: self._engine_changed(slot, state, error),
+        )
         try:
             self._start(slot, engine, progress, located.weight_bytes)
         except BaseException:
@@ -165,30 +175,6 @@ class Registry:
                 raise RequestCancelled(f"Loading {slot.name} was given up.")
             slot.engine = engine
         logger.info("Loaded %s (%s)", slot.name, gigabytes(memory))
-
-    def _engine_make(self, slot: Slot, row: LanguageModel, located: sources.Located) -> Engine:
-        config = EngineConfig(
-            model=row.name,
-            engine=row.engine,
-            path=located.path,
-            base_url=row.base_url,
-            api_key=row.api_key,
-            remote_name=row.remote_name,
-            max_queue=settings.MAX_QUEUE,
-            max_batch=settings.MAX_BATCH,
-            default_max_tokens=settings.DEFAULT_MAX_TOKENS,
-            options={
-                **located.options,
-                "prompt_cache_bytes": _prompt_cache_bytes(located.weight_bytes),
-                "prompt_cache_dir": str(settings.PROMPT_CACHE_DIR),
-                "prompt_cache_disk_bytes": settings.PROMPT_CACHE_DISK_LIMIT,
-                "memory_limit": settings.MODEL_MEMORY_LIMIT,
-                "interactive_stall_ms": settings.INTERACTIVE_STALL_MS,
-            },
-        )
-        make = import_string(ENGINES[row.engine])
-        engine: Engine = make(config, lambda state, error: self._engine_changed(slot, state, error))
-        return engine
 
     def _failed(self, slot: Slot, error: CortexError) -> None:
         """The slot is closed, whoever waits gets the error, and the row tells."""
@@ -285,6 +271,8 @@ class Registry:
         try:
             if slot.engine:
                 slot.engine.unload()
+                if slot.tokens_per_second:
+                    speed_note(slot.name, slot.engine.config.engine, slot.tokens_per_second)
         finally:
             mirror(slot.name, state=State.UNLOADED, stage="", progress=0.0)
             self._remove(slot)
@@ -344,15 +332,6 @@ class Registry:
             yield slot
         finally:
             self.release(slot)
-
-
-def _prompt_cache_bytes(weight_bytes: int) -> int:
-    """What a model may keep of prompts it has read: as configured, else by the size of the model,
-    so that a small one does not take a large part of the machine."""
-    if settings.PROMPT_CACHE_LIMIT is not None:
-        return int(settings.PROMPT_CACHE_LIMIT)
-    share = int(psutil.virtual_memory().total) // 8
-    return min(share, max(LEAST_PROMPT_CACHE, 4 * weight_bytes))
 
 
 def _runtime(engine: Engine) -> dict[str, Any]:

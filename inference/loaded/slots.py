@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import Error as DatabaseError
+
 from common.cancellation import CancelScope
 from inference.engines.base import Engine
 from inference.errors import ModelTooLarge, QueueFull
 from inference.models import LanguageModel
 
+logger = logging.getLogger(__name__)
 State = LanguageModel.State
 
 MIRROR_EVERY = 0.3  # seconds between two writes of a progress
@@ -62,8 +66,23 @@ class ProgressMirror:
 
 
 def mirror(name: str, **fields: Any) -> None:
-    """Write to the model's row; a row that was deleted meanwhile is no matter."""
-    LanguageModel.objects.filter(name=name).update(**fields)
+    """Write to the model's row; a row that was deleted meanwhile is no matter. What happens to the
+    model never depends on it: a database that fails is logged."""
+    try:
+        LanguageModel.objects.filter(name=name).update(**fields)
+    except DatabaseError as error:
+        logger.warning("The row of %s is not up to date: %s", name, error)
+
+
+def speed_note(name: str, engine: str, speed: float) -> None:
+    """Keep in the model's row how many tokens a second it wrote on that engine."""
+    try:
+        row = LanguageModel.objects.filter(name=name).first()
+    except DatabaseError as error:
+        logger.warning("The speed of %s is not kept: %s", name, error)
+        return
+    if row:
+        mirror(name, speeds={**row.speeds, engine: round(speed, 1)})
 
 
 def gigabytes(size: int) -> str:

@@ -14,7 +14,7 @@ from inference.mlx_worker.text import TokenAssembler
 from inference.types import GenerationRequest
 from inference.validation import values_check
 from inference.worker.dialect import Dialect
-from inference.worker.requests import max_tokens_of, reading_options
+from inference.worker.requests import max_tokens_of, reading_options, with_defaults
 from inference.worker.tools import plan_make
 
 
@@ -27,6 +27,7 @@ def sequence_make(
 ) -> Sequence:
     """A sequence ready for the batch. Raises InvalidRequest or ContextOverflow."""
     values_check(request)
+    request = with_defaults(request, config)
     plan = plan_make(request, dialect)
     prompt = prompt_make(loaded.tokenizer, replace(request, messages=plan.messages), plan.tools)
     assembler = TokenAssembler(

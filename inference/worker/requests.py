@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from common.types import JSON
 from inference.engines.base import EngineConfig
 from inference.errors import ContextOverflow
-from inference.types import GenerationRequest
+from inference.types import GenerationRequest, PromptMessage
 from inference.worker.prompt import Prompt, tool_plain
 from inference.worker.tools import ToolPlan
+
+
+def with_defaults(request: GenerationRequest, config: EngineConfig) -> GenerationRequest:
+    """What came with the model, as in an Ollama manifest: a system prompt where the request has
+    none, and texts that end an answer."""
+    options, messages = config.options, request.messages
+    if messages and messages[0].role != "system" and (system := options.get("system")):
+        messages = (PromptMessage("system", system), *messages)
+    return replace(request, messages=messages, stop=(*request.stop, *options.get("stop", ())))
 
 
 def max_tokens_of(

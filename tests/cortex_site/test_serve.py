@@ -136,6 +136,13 @@ def test_a_folder_without_a_model(server_factory: ServerFactory, tmp_path: Path)
     assert f"--model {tmp_path}" in refusal(server_factory, {}, "--model", str(tmp_path))
 
 
+def test_an_engine_that_cannot_run_the_model(server_factory: ServerFactory) -> None:
+    args = ("--model", "mlx-community/Llama-3.2-3B-Instruct-4bit", "--engine", "llamacpp")
+    log = refusal(server_factory, {}, *args)
+    assert "--engine llamacpp: mlx-community/Llama-3.2-3B-Instruct-4bit does not run on" in log
+    assert "only on 'mlx'" in log
+
+
 # --- Listens --------------------------------------------------------------------------------------
 
 
@@ -143,6 +150,17 @@ def test_a_folder_without_a_model(server_factory: ServerFactory, tmp_path: Path)
 def test_it_listens_on_every_name_of_this_machine(server_factory: ServerFactory, host: str) -> None:
     server = server_factory.start({"HOST": host})
     assert requests.get(f"{server.url}/api", timeout=30).json()["name"] == "Cortex"
+
+
+def test_the_engine_of_the_default_model_can_be_chosen(server_factory: ServerFactory) -> None:
+    chosen = {}
+    for engine in ("mlx", "auto"):
+        env = {"DEFAULT_MODEL": "smollm2-135m-instruct"}
+        server = server_factory.start(env, ("--engine", engine))
+        url = f"{server.url}/api/models/smollm2-135m-instruct"
+        chosen[engine] = requests.get(url, timeout=30).json()
+    assert (chosen["mlx"]["engine"], chosen["mlx"]["engine_is_chosen"]) == ("mlx", True)
+    assert chosen["auto"]["engine_is_chosen"] is False
 
 
 # --- Ends ----------------------------------------------------------------------------------------

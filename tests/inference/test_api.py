@@ -15,6 +15,7 @@ from inference.models import LanguageModel
 from tests.scripted import MODEL, ScriptedEngine
 
 LLAMA = "mlx-community/Llama-3.2-3B-Instruct-4bit"
+EMBEDDED = "smollm2-135m-instruct"
 
 
 @pytest.fixture
@@ -99,6 +100,50 @@ def test_what_is_wrong_is_said(
     assert answer.status_code == status, answer.content
     assert answer.json()["error"]["code"] == code
     assert answer.json()["error"]["message"]
+
+
+def test_the_engine_of_a_model(client: Client, scripted: ScriptedEngine) -> None:
+    url = f"/api/models/{EMBEDDED}"
+    assert set(client.get(url).json()["engines"]) == {"mlx", "llamacpp"}
+    for engine in ("mlx", "llamacpp"):
+        answer = post(client, f"{url}/engine", {"engine": engine})
+        assert answer.status_code == 200
+        data = answer.json()
+        assert (data["success"], data["engine"], data["engine_is_chosen"]) == (True, engine, True)
+    data = post(client, f"{url}/engine", {"engine": "auto"}).json()
+    assert (data["engine"], data["engine_is_chosen"]) == (data["engines"][0], False)
+    assert data["speeds"] == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "complaint"),
+    [
+        (LLAMA, {"engine": "llamacpp"}, f"{LLAMA} does not run on 'llamacpp', only on 'mlx'."),
+        (
+            MODEL,
+            {"engine": "mlx"},
+            f"{MODEL} runs on another server: there is no engine to choose.",
+        ),
+        (EMBEDDED, {"engine": "cuda"}, 'engine: "cuda" is not a valid choice.'),
+        (EMBEDDED, {}, "engine: This field is required."),
+        (EMBEDDED, {"engine": ["mlx"]}, "is not a valid choice"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused(
+    client: Client, scripted: ScriptedEngine, model: str, body: Any, complaint: str
+) -> None:
+    answer = post(client, f"/api/models/{model}/engine", body)
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["field"]) == ("invalid_request", "engine")
+    assert complaint in error["message"]
+
+
+def test_only_admins_choose_engines(other_client: Client, scripted: ScriptedEngine) -> None:
+    answer = post(other_client, f"/api/models/{EMBEDDED}/engine", {"engine": "mlx"})
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"]
+    assert not LanguageModel.objects.filter(engine_is_chosen=True).exists()
 
 
 @pytest.mark.parametrize("action", ["unload", "default", "delete"])

@@ -52,6 +52,15 @@ def test_search_pause_resume_and_what_is_here_by_keyboard(
         expect(disk.get_by_text("Broken-Q4_0.gguf is cut short")).to_be_visible()
         expect(disk.get_by_role("button", name=f"Load {OLLAMA}")).to_be_enabled()
 
+        engine = disk.get_by_role("group", name=f"Engine of {OLLAMA}")
+        engine.get_by_role("button", name="MLX").focus()
+        page.keyboard.press("Enter")
+        expect(engine.get_by_role("button", name="MLX", pressed=True)).to_be_focused()
+        expect(page.locator(".htmx-settling")).to_have_count(0)
+        engine.get_by_role("button", name="Automatic").click()
+        expect(engine.get_by_role("button", name="Automatic", pressed=True)).to_be_visible()
+        expect(disk.get_by_role("group", name="Engine of someone/Broken")).to_have_count(0)
+
         page.get_by_label("Search by words").fill("small")
         page.keyboard.press("Enter")
         expect(page.get_by_text("licence apache-2.0")).to_be_visible(timeout=WAIT)

@@ -11,6 +11,7 @@ from django.test import Client
 from inference import services
 from inference.library import facts
 from inference.models import LanguageModel
+from tests.inference.library.gguf_files import MODEL as GGUF
 from tests.inference.library.gguf_files import gguf
 from tests.scripted import MODEL, ScriptedEngine
 
@@ -80,6 +81,63 @@ def test_models_are_grouped(
     assert 'aria-label="Load cut"' not in html
 
 
+def row_html(html: str, name: str) -> str:
+    """The row of a model."""
+    return next(row for row in html.split("<li ")[1:] if f">{name}</h3>" in row)
+
+
+def pressed(html: str, name: str) -> dict[str, str]:
+    """The engines that a model's row offers, and whether each is chosen."""
+    found = re.findall(
+        r'name="engine" value="(\w+)"[^>]*aria-pressed="(\w+)"', row_html(html, name)
+    )
+    return dict(found)
+
+
+def test_the_engine_is_shown_and_can_be_chosen(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    html = owner_client.get("/models/").content.decode()
+    engines = services.model_info(services.model_resolve(EMBEDDED)).engines
+    names = {"mlx": "MLX", "llamacpp": "llama.cpp"}
+    assert f"Runs on {names[engines[0]]}<" in row_html(html, EMBEDDED)
+    assert pressed(html, EMBEDDED) == {"auto": "true", "mlx": "false", "llamacpp": "false"}
+    assert f'aria-label="Engine of {EMBEDDED}"' in html
+    url = f"/models/{LanguageModel.objects.get(name=EMBEDDED).pk}/engine"
+    for engine in engines:
+        assert owner_client.post(url, {"engine": engine}).status_code == 302
+        html = owner_client.get("/models/").content.decode()
+        assert f"Runs on {names[engine]}<" in row_html(html, EMBEDDED)
+        assert pressed(html, EMBEDDED)[engine] == "true"
+    swapped = owner_client.post(url, {"engine": "auto"}, **HTMX)
+    assert pressed(swapped.content.decode(), EMBEDDED)["auto"] == "true"
+    assert owner_client.post(url, {}, **HTMX).status_code == 422
+    assert owner_client.get(url).status_code == 405
+
+
+def test_where_there_is_no_choice_none_is_offered(
+    owner_client: Client, scripted: ScriptedEngine, tmp_path: Path, settings: object
+) -> None:
+    settings.MODEL_CACHE_DIR = tmp_path  # type: ignore[attr-defined]
+    other = {**GGUF, "general.architecture": "qwen2"}
+    (tmp_path / "one.gguf").write_bytes(gguf(other))
+    html = owner_client.get("/models/").content.decode()
+    assert "Runs on llama.cpp<" in row_html(html, "one")
+    assert pressed(html, "one") == pressed(html, MODEL) == {}
+    LanguageModel.objects.filter(name="one").update(engine="mlx", engine_is_chosen=True)
+    html = owner_client.get("/models/").content.decode()
+    assert pressed(html, "one") == {"auto": "false", "llamacpp": "false"}, "it can be taken back"
+
+
+def test_how_fast_it_was_stands_beside_it(owner_client: Client, scripted: ScriptedEngine) -> None:
+    row = services.model_resolve(EMBEDDED)
+    other = "mlx" if row.engine == "llamacpp" else "llamacpp"
+    LanguageModel.objects.filter(pk=row.pk).update(speeds={row.engine: 88.1, other: 12.3})
+    html = row_html(owner_client.get("/models/").content.decode(), EMBEDDED)
+    assert "<span>88.1 tokens/s</span>" in html
+    assert f"12.3 tokens/s on {'MLX' if other == 'mlx' else 'llama.cpp'}" in html
+
+
 def test_what_goes_wrong_with_a_model_stays_beside_it(
     owner_client: Client, scripted: ScriptedEngine
 ) -> None:
@@ -147,7 +205,8 @@ def test_others_see_models_but_change_none(other_client: Client, scripted: Scrip
     assert MODEL in html
     assert "Make default" not in html
     assert "Add from Hugging Face" not in html
-    for action in ("unload", "default", "delete"):
+    assert pressed(html, EMBEDDED) == {}
+    for action in ("unload", "default", "delete", "engine"):
         assert change(other_client, MODEL, action).status_code == 403
 
 
@@ -165,6 +224,29 @@ def test_admin_actions(owner_client: Client, scripted: ScriptedEngine, changelis
     owner_client.post(changelist, {"action": "set_default", "_selected_action": [other]})
     assert services.model_default().name == LLAMA
     assert MODEL in owner_client.get(changelist).content.decode()
+
+
+def test_admin_actions_choose_engines(
+    owner_client: Client, scripted: ScriptedEngine, changelist: str
+) -> None:
+    row = services.model_resolve(EMBEDDED)
+    automatic = row.engine
+    for action, engine, chosen in [
+        ("run_on_mlx", "mlx", True),
+        ("run_on_llamacpp", "llamacpp", True),
+        ("run_on_any", automatic, False),
+    ]:
+        owner_client.post(changelist, {"action": action, "_selected_action": [row.pk]})
+        row.refresh_from_db()
+        assert (row.engine, row.engine_is_chosen) == (engine, chosen)
+    llama = services.model_register(name=LLAMA)
+    body = {"action": "run_on_llamacpp", "_selected_action": [llama.pk]}
+    answer = owner_client.post(changelist, body, follow=True)
+    assert (
+        "does not run on &#x27;llamacpp&#x27;, only on &#x27;mlx&#x27;" in answer.content.decode()
+    )
+    llama.refresh_from_db()
+    assert llama.engine == "mlx"
 
 
 def test_the_admin_adds_a_remote_engine_and_never_shows_its_key(

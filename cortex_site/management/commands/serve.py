@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from common.errors import CortexError
 from cortex_site import checks, lifecycle
+from inference import services
 
 
 def port_number(text: str) -> int:
@@ -35,6 +37,12 @@ class Command(BaseCommand):
             "--model", help="folder, GGUF file or id of the model that answers (DEFAULT_MODEL)"
         )
 
+        parser.add_argument(
+            "--engine",
+            choices=services.ENGINE_CHOICES,
+            help="what computes it; auto follows the model and the machine",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["host"] is not None:
             settings.HOST = options["host"]
@@ -43,7 +51,9 @@ class Command(BaseCommand):
         self._report([*run_checks(), *checks.database_check(), *checks.redis_check()])
         self._migrate()
         if options["model"]:
-            self._serve_model(options["model"])
+            self._set_up(f"--model {options['model']}", lifecycle.serve_model, options["model"])
+        if options["engine"]:
+            self._set_up(f"--engine {options['engine']}", lifecycle.serve_engine, options["engine"])
         self._serve()
 
     def _report(self, messages: list[CheckMessage]) -> None:
@@ -62,11 +72,11 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
         connection.close()
 
-    def _serve_model(self, name: str) -> None:
+    def _set_up(self, option: str, act: Callable[[str], None], value: str) -> None:
         try:
-            lifecycle.serve_model(name)
+            act(value)
         except CortexError as error:
-            raise CommandError(f"--model {name}: {error}") from error
+            raise CommandError(f"{option}: {error}") from error
         connection.close()
 
     def _serve(self) -> None:

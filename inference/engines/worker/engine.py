@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from common.errors import CortexError, from_wire
 from common.types import JSON
 from inference import metrics
+from inference.engines import NAMES
 from inference.engines.base import (
     EngineConfig,
     OnChange,
@@ -59,7 +60,6 @@ class Setup(NamedTuple):
 
 
 TIMES = {2: "twice, the second time", 3: "three times, the last time"}
-NAMES = {"mlx": "MLX", "llamacpp": "llama.cpp"}
 # How a model is tried, one after the other, when its process is killed while it loads.
 SETUPS: dict[str, tuple[Setup, ...]] = {
     "mlx": (Setup("mlx"), Setup("mlx", plain=True)),

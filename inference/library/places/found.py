@@ -32,12 +32,13 @@ _known: dict[Path, tuple[Stamp, GGUFModel | str]] = {}  # what was read, while i
 class Found:
     """A model that can be offered: where it lives, and what is known of it. `problem` says why it
     cannot be loaded, `note` what is worth knowing all the same, `sampling` how its makers draw its
-    answers; `is_here`: it needs no download."""
+    answers; `for_mlx`: MLX reads the GGUF file; `is_here`: it needs no download."""
 
     name: str
     source: str
     path: str = ""
     format: str = ""
+    for_mlx: bool = False
     size_bytes: int = 0
     quantization: str = ""
     context_length: int = 0
@@ -83,8 +84,8 @@ def mlx_found(folder: Path, name: str, source: str) -> Found:
         source,
         str(folder),
         Format.MLX,
-        size,
-        quantization,
+        size_bytes=size,
+        quantization=quantization,
         problem=problem,
         sampling=sampling_of_folder(folder),
     )
@@ -101,6 +102,7 @@ def gguf_found(file: Path, name: str, source: str) -> Found:
         source,
         str(file),
         Format.GGUF,
+        not model.mlx_refusal,
         size_bytes=model.size_bytes,
         quantization=model.quantization,
         context_length=model.context_length,

@@ -18,6 +18,7 @@ import mlx.core as mx
 
 from common.types import JSON
 from inference.errors import ModelLoadFailed
+from inference.library.convertible import refusal
 from inference.mlx_worker.gguf.tokenizer import tokenizer_write
 
 Weights = dict[str, mx.array]
@@ -72,6 +73,8 @@ def _publish(partial: Path, target: Path) -> None:
 
 def _write(source: Path, folder: Path) -> None:
     tensors, metadata = _read(source)
+    if why := refusal(metadata, tensors):
+        raise ModelLoadFailed(why)
     config = model_config(metadata)
     weights = model_weights(tensors, config)
     config["tie_word_embeddings"] = "lm_head.weight" not in weights
@@ -106,14 +109,6 @@ def _plain(value: Any) -> Any:
 
 def model_config(metadata: JSON) -> JSON:
     """The config.json of a Llama model from GGUF metadata."""
-    architecture = metadata.get("general.architecture")
-    if architecture != "llama":
-        raise ModelLoadFailed(f"GGUF architecture {architecture!r} cannot be converted, only llama")
-    if metadata.get("llama.expert_count"):
-        raise ModelLoadFailed("GGUF models with experts cannot be converted")
-    scaling = metadata.get("llama.rope.scaling.type", "none")
-    if scaling not in ("none", "linear"):
-        raise ModelLoadFailed(f"GGUF rope scaling {scaling!r} cannot be converted")
     try:
         heads = metadata["llama.attention.head_count"]
         hidden = metadata["llama.embedding_length"]
@@ -133,7 +128,7 @@ def model_config(metadata: JSON) -> JSON:
         }
     except KeyError as error:
         raise ModelLoadFailed(f"the GGUF file lacks {error}") from error
-    if scaling == "linear":
+    if metadata.get("llama.rope.scaling.type") == "linear":
         factor = metadata.get("llama.rope.scaling.factor", 1.0)
         config["rope_scaling"] = {"type": "linear", "factor": factor}
     return config
@@ -141,8 +136,6 @@ def model_config(metadata: JSON) -> JSON:
 
 def model_weights(tensors: Weights, config: JSON) -> Weights:
     """The tensors under mlx-lm's names, in its row order and in one floating type."""
-    if "rope_freqs.weight" in tensors:
-        raise ModelLoadFailed("GGUF files with rope frequency factors cannot be converted")
     heads = {
         "attn_q": config["num_attention_heads"],
         "attn_k": config["num_key_value_heads"],

@@ -23,9 +23,6 @@ GPT4_SPLIT = (
 
 def tokenizer_write(metadata: JSON, folder: Path, context_length: int) -> list[int]:
     """Write tokenizer.json and tokenizer_config.json; return the ids that end an answer."""
-    kind = metadata.get("tokenizer.ggml.model")
-    if kind != "gpt2":
-        raise ModelLoadFailed(f"the GGUF tokenizer {kind!r} cannot be converted, only gpt2")
     tokens: list[str] = metadata["tokenizer.ggml.tokens"]
     types: list[int] = metadata.get("tokenizer.ggml.token_type") or [1] * len(tokens)
     special = [token for token, type_ in zip(tokens, types, strict=True) if type_ == CONTROL]
@@ -58,17 +55,15 @@ def _pair(merge: str) -> tuple[str, str]:
 
 
 def _splitter(name: str) -> PreTokenizer:
-    """How text is cut before merging, by llama.cpp's name for it."""
+    """How text is cut before merging, by llama.cpp's name for it: one of PRE_TOKENIZERS."""
     if name in ("default", "gpt-2"):
         return pre_tokenizers.ByteLevel(add_prefix_space=False)
     if name == "smollm":
         digits = pre_tokenizers.Digits(individual_digits=True)
         return pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    if name in ("llama-bpe", "llama3", "llama-v3"):
-        split = pre_tokenizers.Split(Regex(GPT4_SPLIT % 3), behavior="isolated")
-        byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        return pre_tokenizers.Sequence([split, byte_level])
-    raise ModelLoadFailed(f"the GGUF pre-tokenizer {name!r} cannot be converted")
+    split = pre_tokenizers.Split(Regex(GPT4_SPLIT % 3), behavior="isolated")  # Llama 3's
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([split, byte_level])
 
 
 def _end_ids(metadata: JSON, tokens: list[str], special: list[str]) -> list[int]:

@@ -70,7 +70,7 @@ UPPER = ToolSpec(
 )
 
 
-def engine_make(kind: str, request: pytest.FixtureRequest, **options: int) -> Engine:
+def engine_make(kind: str, request: pytest.FixtureRequest, **options: object) -> Engine:
     """An engine of that kind with the embedded model, loaded."""
     if kind == "remote":
         server = request.getfixturevalue("cortex_server")
@@ -230,6 +230,24 @@ def test_likelihoods_are_told(engine: Engine) -> None:
         assert entry.logprob == pytest.approx(values[0], abs=1e-3)  # greedy takes the likeliest
     deltas = list(engine.stream(ask(LONG, 2, top_logprobs=0)))
     assert [entry.top for delta in deltas for entry in delta.logprobs] == [(), ()]
+
+
+@pytest.mark.parametrize("kind", LOCAL)
+def test_what_came_with_the_model_holds(kind: str, request: pytest.FixtureRequest) -> None:
+    came = {"system": "You are a fox.", "stop": [" 9"]}  # as an Ollama manifest has it
+    engine = engine_make(kind, request, options=came)
+    try:
+        first = next(iter(engine.stream(ask("Who are you?", 2, echo_prompt=True))))
+        assert "You are a fox." in first.prompt
+        given = (PromptMessage("system", "Be brief."), PromptMessage("user", "Who?"))
+        own = GenerationRequest(given, max_tokens=2, echo_prompt=True, sampling=GREEDY)
+        assert "You are a fox." not in next(iter(engine.stream(own))).prompt
+        count = GenerationRequest(prompt="1, 2, 3, 4, 5, 6,", max_tokens=60, sampling=GREEDY)
+        text, last = answer(engine, count)
+        assert last.finish_reason == "stop"
+        assert "9" not in text
+    finally:
+        engine.unload()
 
 
 # --- Forms ---------------------------------------------------------------------------------------

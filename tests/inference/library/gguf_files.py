@@ -14,12 +14,13 @@ MODEL = {
     "general.name": "Tiny",
     "general.file_type": 15,
     "llama.context_length": 4096,
+    "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.tokens": ["a", "b", "c"],
     "tokenizer.ggml.scores": [0.5, 1.5],
     "tokenizer.chat_template": "{{ messages }}",
 }
 TENSORS = {"token_embd.weight": ([64, 4], 8), "output_norm.weight": ([64], 0)}  # Q8_0 and F32
-BYTES = {0: (1, 4), 2: (32, 18), 8: (32, 34)}
+BYTES = {0: (1, 4), 2: (32, 18), 8: (32, 34), 12: (256, 144)}
 
 
 def text(value: str) -> bytes:

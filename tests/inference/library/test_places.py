@@ -21,14 +21,14 @@ from cortex_site import lifecycle
 from inference import services
 from inference.errors import ModelLoadFailed, ModelNotFound
 from inference.library import catalogue, embedded, engines, sources
-from inference.library.engines import engine_for
+from inference.library.engines import engine_for, engines_for
 from inference.library.facts import FACTS, FOR_LLAMACPP
 from inference.library.ids import id_check, spellings
 from inference.library.places import lmstudio, ollama, own
 from inference.models import LanguageModel
 from inference.types import GenerationRequest, PromptMessage, Sampling
 from tests.inference.conftest import no_progress
-from tests.inference.library.gguf_files import MODEL, gguf, ollama_write, split_write
+from tests.inference.library.gguf_files import MODEL, TENSORS, gguf, ollama_write, split_write
 from tests.inference.library.test_gguf import unhurried
 from tests.inference.library.weights import safetensors
 from tests.scripted import ScriptedEngine
@@ -492,7 +492,12 @@ def test_an_unknown_tag_is_not_found(owner_client: Client, scripted: ScriptedEng
 
 
 def test_engines_follow_the_format_and_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (engine_for("mlx"), engine_for("gguf"), engine_for("")) == ("mlx", "llamacpp", "mlx")
+    assert (engines_for("mlx"), engines_for("gguf"), engines_for("")) == (
+        ("mlx",),
+        ("llamacpp",),
+        (),
+    )
+    assert engine_for("") == "mlx"
     for apple, wheel, expected in [
         (True, True, "mlx"),
         (False, True, "llamacpp"),
@@ -500,7 +505,51 @@ def test_engines_follow_the_format_and_the_machine(monkeypatch: pytest.MonkeyPat
     ]:
         monkeypatch.setattr(engines, "is_apple_silicon", lambda apple=apple: apple)
         monkeypatch.setattr(engines, "has_llamacpp", lambda wheel=wheel: wheel)
-        assert engine_for("gguf", runs_on_both=True) == expected
+        assert engine_for("gguf", for_mlx=True) == expected
+        assert set(engines_for("gguf", for_mlx=True)) == {"mlx", "llamacpp"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tensors", "can"),
+    [
+        ({}, {}, True),
+        ({"general.architecture": "qwen2"}, {}, False),
+        ({"tokenizer.ggml.model": "llama"}, {}, False),
+        ({"tokenizer.ggml.pre": "tekken"}, {}, False),
+        ({"llama.expert_count": 8}, {}, False),
+        ({"llama.rope.scaling.type": "yarn"}, {}, False),
+        ({}, {"rope_freqs.weight": ([64], 0)}, False),  # as Llama 3.2 has it
+        ({}, {"blk.0.attn_q.weight": ([256, 4], 12)}, False),  # Q4_K: it would be unpacked
+    ],
+)
+def test_apple_silicon_takes_mlx_for_what_mlx_reads(
+    home: Path,
+    db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    metadata: dict[str, object],
+    tensors: dict[str, tuple[list[int], int]],
+    can: bool,
+) -> None:
+    monkeypatch.setattr(engines, "is_apple_silicon", lambda: True)
+    write(home / "models" / "mine.gguf", gguf({**MODEL, **metadata}, {**TENSORS, **tensors}))
+    catalogue.catalogue_sync()
+    row = row_of("mine")
+    assert row.engine == ("mlx" if can else "llamacpp")
+    assert services.model_info(row).engines == (["mlx", "llamacpp"] if can else ["llamacpp"])
+    sources.fetch(row, no_progress)
+    assert row.engine == row_of("mine").engine == ("mlx" if can else "llamacpp")
+    monkeypatch.setattr(engines, "is_apple_silicon", lambda: False)
+    catalogue.catalogue_sync()
+    assert row_of("mine").engine == "llamacpp"
+
+
+def test_a_model_in_parts_is_not_for_mlx(
+    home: Path, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "is_apple_silicon", lambda: True)
+    split_write(home / "models", "big.Q8_0", 2)
+    catalogue.catalogue_sync()
+    assert services.model_info(row_of("big.Q8_0")).engines == ["llamacpp"]
 
 
 def test_an_engine_that_somebody_chose_stays(home: Path, db: None) -> None:
@@ -513,7 +562,7 @@ def test_an_engine_that_somebody_chose_stays(home: Path, db: None) -> None:
     catalogue.catalogue_sync()
     assert row_of("mine").engine == "mlx"
     assert "converted" in sources.fetch(row_of("mine"), no_progress).options
-    with pytest.raises(ModelLoadFailed, match=r"\(brand-new\): choose the engine 'llamacpp'"):
+    with pytest.raises(ModelLoadFailed, match=r"'brand-new' .*: choose the engine 'llamacpp'"):
         sources.fetch(row_of("new"), no_progress)
     with pytest.raises(ModelLoadFailed, match="choose the engine 'mlx'"):
         sources.fetch(row_of("folder"), no_progress)

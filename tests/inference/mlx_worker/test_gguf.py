@@ -14,6 +14,7 @@ from mlx_lm.utils import load_model, load_tokenizer
 
 from inference.engines.base import EngineConfig
 from inference.errors import ModelLoadFailed
+from inference.library.gguf import model_read
 from inference.mlx_worker.gguf.folder import BLOCK_NAMES, TOP_NAMES, convert
 from inference.mlx_worker.model import model_load
 from tests.inference.mlx_worker.fixtures import gguf_path
@@ -83,7 +84,9 @@ def gguf_save(path: Path, model: Model, **metadata: object) -> Path:
 
 def test_a_converted_model_computes_what_the_original_does(tmp_path: Path) -> None:
     original = small_model()
-    folder = convert(gguf_save(tmp_path / "small.gguf", original), tmp_path / "small")
+    file = gguf_save(tmp_path / "small.gguf", original)
+    assert not model_read(file).mlx_refusal
+    folder = convert(file, tmp_path / "small")
     model, config = load_model(folder)
     model.set_dtype(mx.float32)
     prompt = mx.array([[1, 3, 4, 6, 5, 2, 3]])
@@ -99,6 +102,7 @@ def test_a_converted_model_computes_what_the_original_does(tmp_path: Path) -> No
 
 @pytest.mark.model
 def test_the_embedded_model_keeps_its_quantized_layout(tmp_path: Path) -> None:
+    assert not model_read(gguf_path()).mlx_refusal
     folder = convert(gguf_path(), tmp_path / "smollm2")
     config = json.loads((folder / "config.json").read_text())
     assert config["quantization"]["bits"] == 4
@@ -153,6 +157,8 @@ def test_what_cannot_be_converted_is_refused_and_leaves_nothing(
     file = gguf_save(tmp_path / "small.gguf", small_model(), **metadata)
     with pytest.raises(ModelLoadFailed, match=complaint):
         convert(file, tmp_path / "small")
+    known_before = "block_count" not in complaint
+    assert bool(model_read(file).mlx_refusal) is known_before, "MLX is not offered for it"
     assert [path.name for path in tmp_path.iterdir()] == ["small.gguf"]
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inference', '0005_places'),
+        ('inference', '0006_engine_choice'),
     ]
 
     operations = [

@@ -28,19 +28,17 @@ from tests.server import ServerFactory
 
 REQUESTS = Path(__file__).with_name("everyday.jsonl")
 SYSTEM = "system"  # in a variant: the system prompt
-HELPFUL = "You are a helpful assistant."
-BRIEF = "Answer briefly and correctly."
 DEFAULTS: dict[str, object] = {}
 VARIANTS: tuple[dict[str, object], ...] = (
     DEFAULTS,
-    *({"temperature": value} for value in (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)),
-    *({"temperature": 0, "repetition_penalty": value} for value in (1.05, 1.1, 1.2)),
-    *({"temperature": 0.3, "repetition_penalty": value} for value in (1.05, 1.1, 1.2)),
-    {"temperature": 0, "presence_penalty": 0.5},
+    {"temperature": 0, "repetition_penalty": 1.1},
+    {"temperature": 0, "repetition_penalty": 1.2},
+    {"temperature": 0.3, "repetition_penalty": 1.1},
     {"temperature": 0, "frequency_penalty": 0.3},
-    {"temperature": 0.7, "min_p": 0.1},
-    {"temperature": 0.7, "top_k": 20},
-    *({"temperature": 0, SYSTEM: prompt} for prompt in (HELPFUL, BRIEF)),
+    {"temperature": 0},
+    {"temperature": 0.7},
+    {"temperature": 0, SYSTEM: "You are a helpful assistant."},
+    {"temperature": 0, SYSTEM: "Answer briefly and correctly."},
 )
 COLUMNS = ["values", "right", "and ended by itself", "ended by the guard", "at the limit",
            "seconds, median", "longest"]  # fmt: skip

@@ -162,7 +162,7 @@ def test_the_likeliest_answer_is_the_same_each_time(local: WorkerEngine) -> None
 def test_a_seed_draws_the_same_answer_and_another_one_a_different(engine: Engine) -> None:
     def drawn(seed: int | None) -> str:
         wild = Sampling(temperature=1.0, top_p=1.0, seed=seed)
-        return answer(engine, ask(LONG, 30, sampling=wild))[0]
+        return answer(engine, ask(LONG, 16, sampling=wild))[0]
 
     assert drawn(7) == drawn(7)
     assert len({drawn(7), drawn(8), drawn(2**40 + 7)}) == 3
@@ -264,7 +264,7 @@ def test_an_answer_follows_its_schema(engine: Engine) -> None:
 
 
 def test_any_object_is_still_an_object(engine: Engine) -> None:
-    request = ask("Give me a small JSON object.", 200, constraint=Constraint("json_object"))
+    request = ask("Give me a small JSON object.", 60, constraint=Constraint("json_object"))
     text, last = answer(engine, request)
     assert text.startswith("{")
     assert last.finish_reason == "length" or isinstance(json.loads(text), dict)
@@ -436,10 +436,10 @@ def test_a_full_context_interrupts_and_goes_on() -> None:
     engine.load(no_progress)
     try:
         assert engine.describe().context_length == 2048
-        streams = [engine.stream(ask(f"{n}. {LONG}", 600, sampling=WILD)) for n in range(6)]
+        streams = [engine.stream(ask(f"{n}. {LONG}", 450, sampling=WILD)) for n in range(6)]
         for last in [list(stream)[-1] for stream in streams]:
             assert last.finish_reason in ("stop", "length")
-            assert usage_of(last).completion_tokens <= 600
+            assert usage_of(last).completion_tokens <= 450
     finally:
         engine.unload()
 

@@ -31,14 +31,14 @@ SYSTEM = "system"  # in a variant: the system prompt
 DEFAULTS: dict[str, object] = {}
 VARIANTS: tuple[dict[str, object], ...] = (
     DEFAULTS,
-    {"temperature": 0, "repetition_penalty": 1.1},
-    {"temperature": 0, "repetition_penalty": 1.2},
-    {"temperature": 0.3, "repetition_penalty": 1.1},
-    {"temperature": 0, "frequency_penalty": 0.3},
+    {"frequency_penalty": 0.5},
     {"temperature": 0},
-    {"temperature": 0.7},
-    {"temperature": 0, SYSTEM: "You are a helpful assistant."},
-    {"temperature": 0, SYSTEM: "Answer briefly and correctly."},
+    {"temperature": 0, "frequency_penalty": 0.2},
+    {"frequency_penalty": 0},
+    {"temperature": 0, "frequency_penalty": 0, "repetition_penalty": 1.1},
+    {"temperature": 0, "frequency_penalty": 0, "repetition_penalty": 1.2},
+    {"temperature": 0.3, "frequency_penalty": 0, "repetition_penalty": 1.1},
+    {SYSTEM: "You are a helpful assistant."},
 )
 COLUMNS = ["values", "right", "and ended by itself", "ended by the guard", "at the limit",
            "seconds, median", "longest"]  # fmt: skip

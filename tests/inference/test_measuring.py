@@ -141,7 +141,14 @@ def test_ctrl_c_ends_it_and_its_worker(tmp_path: Path) -> None:
     env = environment(tmp_path, {"DEFAULT_MODEL": EMBEDDED})
     command = [sys.executable, "manage.py", "bench-model", EMBEDDED, "--engines", "llamacpp"]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As in a terminal: what is started in the background ignores the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         for line in process.stderr or ():

@@ -63,6 +63,7 @@ ENABLE_AGENTS = configuration.boolean(env, "ENABLE_AGENTS", True)
 MAX_AGENT_ITERATIONS = configuration.integer(
     env, "MAX_AGENT_ITERATIONS", DEFAULT_ITERATIONS, low=1, high=MOST_ITERATIONS
 )
+AGENT_STEP_TOKENS = configuration.integer(env, "AGENT_STEP_TOKENS", 0, low=0)  # 0: by the model
 MAX_AGENT_SECONDS = configuration.integer(env, "MAX_AGENT_SECONDS", 300, low=0)
 DEFAULT_AGENT_VERBOSE = configuration.boolean(env, "DEFAULT_AGENT_VERBOSE", True)
 

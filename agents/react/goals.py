@@ -32,13 +32,14 @@ LEAST_TOOL_SECONDS = 1.0
 # Models of fewer parameters are shown solved examples. Those of 135M and 360M need them; from about
 # 1.5B on, instruction-tuned models follow the description alone, and examples only cost prompt.
 SMALL_MODEL = 1_500_000_000
+STEP_TOKENS, SMALL_STEP_TOKENS = 1000, 300
 LIMITS = {
     "max_iterations": "reached the limit of {max_iterations} steps",
     "max_seconds": "reached the time limit of {max_seconds:g} seconds",
     "max_tokens": "reached the budget of {max_tokens} tokens",
     "max_tool_calls": "reached the budget of {max_tool_calls} tool calls",
     "same_call": "made the same call three times in a row",
-    "unreadable": "wrote three unreadable steps in a row",
+    "unreadable": "wrote three steps in a row that could not be read to their end",
     "length": "wrote an answer that was too long, and was cut off",
     "repetition": "repeated itself in its answer, and was cut off",
 }
@@ -132,6 +133,7 @@ def task_of(run: Run, model: LanguageModel, plan: str = "") -> Task:
         max_seconds=goal.max_seconds,
         max_tokens=goal.max_tokens,
         max_tool_calls=goal.max_tool_calls,
+        step_tokens=settings.AGENT_STEP_TOKENS or _step_tokens(model),
         context=goal.context or {},
         plan=plan,
         sampling=Sampling(temperature=0.0, repetition_guard=settings.REPETITION_GUARD),
@@ -144,6 +146,11 @@ def task_of(run: Run, model: LanguageModel, plan: str = "") -> Task:
 def _follows_grammar(model: LanguageModel) -> bool:
     """MLX models are held to a grammar here; a remote server's text is parsed."""
     return model.is_local
+
+
+def _step_tokens(model: LanguageModel) -> int:
+    """A small model that writes a long step is lost; the programs of others may be longer."""
+    return SMALL_STEP_TOKENS if is_small(model) else STEP_TOKENS
 
 
 def is_small(model: LanguageModel) -> bool:

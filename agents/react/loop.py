@@ -46,7 +46,7 @@ Clock = Callable[[], float]
 
 SAME_CALL_LIMIT = 3  # the same call in a row: the second is pointed out, the third concludes
 GRACE = 2.0  # seconds beyond the limit of time, to conclude in
-UNREADABLE_LIMIT = 3  # steps in a row that no repair made readable
+FAILED_LIMIT = 3  # steps in a row that no repair made readable, or that were cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class StepWriter:
             self.limit = self.limit or cut
         else:
             told = Observation(prompt("cut", reason=cut.sentence), success=False)
-            self.step = replace(self.step, status=OBSERVING, observed=told)
+            self.step = replace(self.step, status=FAILED, observed=told)
 
     def _request(self) -> GenerationRequest:
         return GenerationRequest(
@@ -277,7 +277,7 @@ def limit_reached(task: Task, steps: Sequence[StepRecord], seconds: float) -> Li
     """Why the run has to conclude now; None while it may go on."""
     tokens = sum(step.usage.get("completion_tokens", 0) for step in steps)
     calls = sum(1 for step in steps if step.status != FAILED)
-    unreadable = [step.status == FAILED for step in steps[-UNREADABLE_LIMIT:]]
+    failed = [step.status == FAILED for step in steps[-FAILED_LIMIT:]]
     if len(steps) >= task.max_iterations:
         return Limit(
             "max_iterations", f"You have reached the limit of {task.max_iterations} steps."
@@ -294,8 +294,8 @@ def limit_reached(task: Task, steps: Sequence[StepRecord], seconds: float) -> Li
         )
     if steps and same_calls(steps[:-1], steps[-1]) >= SAME_CALL_LIMIT - 1:
         return Limit("same_call", f"You have made the same call {SAME_CALL_LIMIT} times.")
-    if len(unreadable) == UNREADABLE_LIMIT and all(unreadable):
-        return Limit("unreadable", f"{UNREADABLE_LIMIT} steps in a row could not be read.")
+    if len(failed) == FAILED_LIMIT and all(failed):
+        return Limit("unreadable", f"{FAILED_LIMIT} steps in a row could not be read to their end.")
     return None
 
 

@@ -16,7 +16,7 @@ WORDS = {
     "acting": ("acting", "badge--busy"),
     OBSERVING: ("done", "badge--good"),
     COMPLETED: ("finished", "badge--good"),
-    FAILED: ("unreadable", "badge--bad"),
+    FAILED: ("not run", "badge--bad"),
 }
 IDLE = {THINKING: ("not finished", ""), "acting": ("not finished", "")}
 PHASES = (

@@ -36,6 +36,21 @@ def test_a_goal_is_worked_on_until_an_answer_stands(scripted, owner):
     assert limit_sentence(run) == ""
 
 
+@pytest.mark.parametrize(
+    ("parameters", "setting", "tokens"),
+    [(SMALL_MODEL - 1, 0, 300), (SMALL_MODEL, 0, 1000), (0, 0, 1000), (SMALL_MODEL - 1, 77, 77)],
+)
+def test_a_step_has_the_tokens_that_fit_the_model(
+    scripted, owner, settings, parameters, setting, tokens
+):
+    services.model_load(name=MODEL)
+    LanguageModel.objects.filter(name=MODEL).update(parameters=parameters)
+    settings.AGENT_STEP_TOKENS = setting
+    scripted.reply(step("finish", answer="done"))
+    finished(goal_start(owner=owner, goal=Goal("Be done.")))
+    assert scripted.requests[-1].max_tokens == tokens
+
+
 def test_a_run_resolves_its_model_once(scripted, owner, monkeypatch):
     services.model_load(name=MODEL)
     asked = []

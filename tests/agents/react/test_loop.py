@@ -202,11 +202,19 @@ def test_a_call_that_was_cut_off_is_shown_and_not_made():
     events, model, tools = run(calculate("1+1+1+")[:-2] + CUT, finish("3"))
     first = steps(events)[0]
     assert (first["action"], first["action_input"]) == ("calculator", {"expression": "1+1+1+"})
-    assert first["status"] == "observing"
+    assert first["status"] == "failed"
     assert "cut off: It was longer than 700 tokens. Nothing was run." in first["observation"]
     assert tools.calls == []
     assert model.requests[1].messages[-2].content == calculate("1+1+1+")
     assert finish_reason(events) == "stop"
+
+
+def test_three_steps_in_a_row_that_are_cut_off_conclude():
+    cut = [calculate(f"{n}+1+")[:-2] + CUT for n in range(3)]
+    events, _, tools = run(*cut, finish("enough"))
+    assert finish_reason(events) == "unreadable"
+    assert answer(events) == "enough"
+    assert tools.calls == []
 
 
 def test_an_answer_that_was_cut_off_is_given_and_said():

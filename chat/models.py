@@ -15,7 +15,7 @@ TITLE_PATIENCE = timedelta(minutes=2)
 
 
 class Conversation(models.Model):
-    """A conversation and its settings; a blank or null setting means the server's default.
+    """A conversation and its settings; a blank or null setting means what holds without it.
 
     `leaf` is the last message of the path that is shown. `deleted_at` marks a conversation in the
     bin, so that a deletion can be undone.

@@ -81,7 +81,7 @@ def _whole(name: str) -> Whole:
 
 
 class SamplingSerializer(serializers.Serializer[Any]):
-    """How the next token is drawn; what is missing or null has the server's default."""
+    """How the next token is drawn; what is missing or null is as settings or makers say."""
 
     temperature = _number("temperature")
     # OpenAI takes 0 for the likeliest token alone, and so does `build`.

@@ -182,10 +182,6 @@ class StepWriter:
         )
         yield LoopEvent(EventKind.USAGE, asdict(usage))
 
-    def _must_stop(self) -> bool:
-        """A conclusion may be written to its end, whatever the time."""
-        return self.limit is None and self.is_late()
-
     def _close(self, cut: Limit) -> None:
         """Keep a step that was cut off, as far as it can be read; its call is not made."""
         text = step_close(self.step.text)

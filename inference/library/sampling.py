@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from common.types import JSON
 from inference.errors import ModelLoadFailed
 from inference.library.files import json_object
 from inference.types import LIMITS
@@ -42,6 +43,11 @@ def sampling_read(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
         if isinstance(value, int | float) and not isinstance(value, bool) and limit.allows(value):
             read[ours] = int(value) if limit.is_whole else float(value)
     return read
+
+
+def sampling_of_file(own: Mapping[str, float], options: JSON) -> dict[str, float]:
+    """Say what a GGUF file says itself, and over it what an Ollama manifest does."""
+    return {**own, **sampling_read(options.get("parameters", {}), OLLAMA)}
 
 
 def sampling_of_folder(folder: Path) -> dict[str, float]:

@@ -23,7 +23,7 @@ from inference.library.engines import engine_for
 from inference.library.facts import FACTS
 from inference.library.folders import folder_check, quantization_of, weight_bytes
 from inference.library.places import ollama
-from inference.library.sampling import OLLAMA, sampling_of_folder, sampling_read
+from inference.library.sampling import sampling_of_file, sampling_of_folder
 from inference.models import LanguageModel
 
 Engine, Format, Source = LanguageModel.Engine, LanguageModel.Format, LanguageModel.Source
@@ -101,7 +101,7 @@ def _file(row: LanguageModel, file: Path, options: JSON) -> Located:
         row,
         format=Format.GGUF,
         quantization=model.quantization,
-        sampling=model.sampling | sampling_read(options.get("parameters", {}), OLLAMA),
+        sampling=sampling_of_file(model.sampling, options),
         for_mlx=not model.mlx_refusal,
     )
     options = {**options, "converted": str(_converted(row.name, file))}

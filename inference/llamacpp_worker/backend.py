@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.3
 # Each token that is passed on takes the processor from the threads that compute the next one. After
-# its first ones an answer is passed on in portions: no eye sees a twentieth of a second.
+# its first ones an answer is passed on in portions, a dozen a second.
 AT_ONCE = 16  # tokens
 PORTION = 0.08  # seconds
 HEADROOM = 16  # tokens that each answer may write until an interruption takes effect

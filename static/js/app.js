@@ -30,10 +30,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 // What was replaced while it was being asked for is not wanted any more: its answer is dropped.
+function drop(event) {
+  if (event.detail.requestConfig.verb === "get") event.preventDefault();
+}
 document.addEventListener("htmx:beforeCleanupElement", (event) => {
-  event.target.addEventListener("htmx:beforeOnLoad", (late) => {
-    if (late.detail.requestConfig.verb === "get") late.preventDefault();
-  });
+  event.target.addEventListener("htmx:beforeOnLoad", drop);
 });
 
 const dialog = document.getElementById("dialog");

@@ -26,7 +26,7 @@ from inference.library.places.found import (
     gguf_found,
     names_in,
 )
-from inference.library.sampling import OLLAMA, sampling_read
+from inference.library.sampling import sampling_of_file
 from inference.models import LanguageModel
 
 SOURCE, GGUF = LanguageModel.Source.OLLAMA, LanguageModel.Format.GGUF
@@ -71,7 +71,7 @@ def _found(file: Path, name: str) -> Found:
     except ModelLoadFailed as error:
         return Found(name, SOURCE, str(file), GGUF, problem=str(error))
     note = OWN_TEMPLATE if found.note and manifest.has_template else found.note
-    sampling = found.sampling | sampling_read(manifest.options.get("parameters", {}), OLLAMA)
+    sampling = sampling_of_file(found.sampling, manifest.options)
     return replace(found, path=str(file), note=note, sampling=sampling)
 
 

@@ -101,12 +101,14 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str, seconds: float
 @contextlib.contextmanager
 def cortex(env: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[str]:
     """Cortex with the embedded model, on data of its own unless `env` names a DATA_DIR; from
-    another checkout, if `folder` is one."""
+    another checkout, if `folder` is one, in the environment that it has or else in this one."""
     port = free_port()
     with tempfile.TemporaryDirectory() as data:
         settings = {"DATA_DIR": data, "LOG_LEVEL": "WARNING", **(env or {})}
         manage = str(folder / "manage.py")
-        command = [sys.executable, manage, "serve", "--port", str(port)]
+        own = folder / ".venv/bin/python"
+        python = str(own) if own.exists() else sys.executable
+        command = [python, manage, "serve", "--port", str(port)]
         with server(command, port, "/api/health", settings) as url:
             yield url
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", chat.home, name="home"),
     path("chat/", chat.start, name="start"),
     path("chat/list/", chat.conversation_list, name="list"),
+    path("chat/new-settings/", chat.new_settings, name="new-settings"),
     path("chat/import/", conversations.import_file, name="import"),
     path("chat/model-state/", conversations.model_state, name="model-state"),
     path("chat/suggestion/", suggestion.suggestion, name="suggestion"),

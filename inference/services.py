@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
+from django.db.models import Q
 
 from common.errors import CortexError, InvalidRequest
 from common.metrics import UNKNOWN
@@ -180,13 +181,13 @@ def _row_meant(names: Iterable[str]) -> LanguageModel | None:
 def model_default() -> LanguageModel:
     """What answers when nobody says which: `serve --model`, else the admin's choice, else
     DEFAULT_MODEL."""
-    rows = LanguageModel.objects
-    served = settings.SERVED_MODEL
-    return (
-        (served and rows.filter(name=served).first())
-        or rows.filter(is_default=True).first()
-        or model_register(name=settings.DEFAULT_MODEL)
-    )
+    served, usual = settings.SERVED_MODEL, settings.DEFAULT_MODEL
+    meant = Q(name__in=[served, usual]) | Q(is_default=True)
+    rows = list(LanguageModel.objects.filter(meant))  # one question: every page asks it
+    by_name = {row.name: row for row in rows}
+    chosen = next((row for row in rows if row.is_default), None)
+    found = by_name.get(served) or chosen or by_name.get(usual)
+    return found or model_register(name=usual)
 
 
 def model_list() -> list[LanguageModel]:

@@ -47,12 +47,18 @@ def home(request: PageRequest) -> HttpResponse:
 
 def _home(request: PageRequest, status: int = 200, **extra: Any) -> HttpResponse:
     page = context.home(user_of(request), request.GET.get("q", ""))
-    page["form"] = SettingsForm(None)
     deleted = context.uuid_or_none(request.GET.get("deleted", ""))
     if deleted:
         extra["deleted"] = conversations_of(request).filter(id=deleted).first()
     page |= suggestion_for(request, None)
     return render(request, "chat/page.html", page | extra, status=status)
+
+
+@require_GET
+def new_settings(request: PageRequest) -> HttpResponse:
+    """The fields of a new chat's settings. Few open them, and they take longer to make than the
+    rest of the page."""
+    return render(request, "chat/_new_settings.html", {"form": SettingsForm(None)})
 
 
 @require_POST

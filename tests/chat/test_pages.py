@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client, override_settings
+from pytest_django import DjangoAssertNumQueries
 
 from agents.models import Run
 from chat import services
@@ -278,7 +279,8 @@ def held(html: str, name: str) -> str:
 def test_settings_show_what_holds_now(
     owner_client: Client, conversation: Conversation, is_new: bool
 ) -> None:
-    html = text(owner_client.get("/" if is_new else f"/chat/{conversation.id}/settings/"))
+    address = "/chat/new-settings/" if is_new else f"/chat/{conversation.id}/settings/"
+    html = text(owner_client.get(address))
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
              "frequency_penalty", "max_tokens", "seed")  # fmt: skip
     shown = [held(html, name) for name in names]
@@ -312,6 +314,19 @@ def test_the_first_message_takes_its_settings_along(
         seed=3,
         repetition_guard=False,
     )
+
+
+def test_a_new_chat_is_quick_and_its_settings_come_when_they_are_opened(
+    owner_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    owner_client.get("/")
+    with django_assert_max_num_queries(8):
+        html = text(owner_client.get("/"))
+    assert "/chat/new-settings/" in html
+    assert 'name="temperature"' not in html
+    fields = text(owner_client.get("/chat/new-settings/"))
+    assert 'name="temperature"' in fields
+    assert 'form="composer"' in fields
 
 
 def test_a_first_message_with_bad_settings_is_given_back(

@@ -99,9 +99,12 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str, seconds: float
 
 
 @contextlib.contextmanager
-def cortex(env: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[str]:
+def cortex(
+    env: Mapping[str, str] | None = None, folder: Path = ROOT, engine: str = ""
+) -> Iterator[str]:
     """Cortex with the embedded model, on data of its own unless `env` names a DATA_DIR; from
-    another checkout, if `folder` is one, in the environment that it has or else in this one."""
+    another checkout, if `folder` is one, in the environment that it has or else in this one; on
+    the engine that it would take unless one is named."""
     port = free_port()
     with tempfile.TemporaryDirectory() as data:
         settings = {"DATA_DIR": data, "LOG_LEVEL": "WARNING", **(env or {})}
@@ -109,6 +112,7 @@ def cortex(env: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterato
         own = folder / ".venv/bin/python"
         python = str(own) if own.exists() else sys.executable
         command = [python, manage, "serve", "--port", str(port)]
+        command += ["--engine", engine] if engine else []
         with server(command, port, "/api/health", settings) as url:
             yield url
 
@@ -140,6 +144,15 @@ def mlx_lm_server(folder: Path, *, stock: bool = False) -> Iterator[str]:
     module = "mlx_lm.server" if stock else "tests.inference.engines.reference_server"
     command = [sys.executable, "-m", module, "--model", str(folder), "--port", str(port)]
     with server(command, port, "/v1/models", {"HF_HUB_OFFLINE": "1"}) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def llama_server(file: Path) -> Iterator[str]:
+    """llama.cpp's own server on a GGUF file."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.peers.llama_server", str(file), str(port)]
+    with server(command, port, "/health", {}) as url:
         yield url
 
 

@@ -1,9 +1,9 @@
 """How long the tenth turn of a 2,000-token conversation waits for its first token.
 
-    python -m benchmarks.conversation [--rounds 5]
+    python -m benchmarks.conversation [--engine llamacpp|mlx] [--rounds 5]
 
-Cortex and mlx_lm.server in turns, on the same weights, each with what it kept of the nine turns
-before: in memory, and after both were restarted.
+Cortex and the server of the engine's makers (llama.cpp's own, mlx_lm.server) in turns, on the same
+weights, each with what it kept of the nine turns before: in memory, and after both were restarted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from benchmarks.common import (
     MODEL_FOLDER,
     Answer,
     cortex,
+    llama_server,
     mlx_lm_server,
     ratio,
     report,
     spread,
     stream_openai,
 )
+from inference.library import embedded
 
 TURNS = 10
+PEERS = {"llamacpp": "llama.cpp's server", "mlx": "mlx_lm.server"}
+GOALS = {"llamacpp": ("1.0", "0.15"), "mlx": ("0.7", "0.15")}
 WORDS = (
     *("harbour", "lamp", "window", "river", "engine", "letter", "garden", "winter", "copper"),
     *("signal", "market", "forest", "bridge", "kitchen", "paper", "sailor", "mountain", "clock"),
@@ -70,11 +74,14 @@ def warm(side: Side) -> None:
     ask(side.url, side.model, [{"role": "user", "content": "Hello!"}])
 
 
-def servers(sides: dict[str, Side], data: str) -> ExitStack:
+def servers(engine: str, sides: dict[str, Side], data: str) -> ExitStack:
     """Both servers, started and warm, until the stack is closed."""
     stack = ExitStack()
-    sides["cortex"].url = stack.enter_context(cortex({"DATA_DIR": data}))
-    sides["peer"].url = stack.enter_context(mlx_lm_server(MODEL_FOLDER))
+    sides["cortex"].url = stack.enter_context(cortex({"DATA_DIR": data}, engine=engine))
+    peer = (
+        llama_server(embedded.gguf_file()) if engine == "llamacpp" else mlx_lm_server(MODEL_FOLDER)
+    )
+    sides["peer"].url = stack.enter_context(peer)
     for side in sides.values():
         warm(side)
     return stack
@@ -95,26 +102,32 @@ def row(name: str, rounds: list[dict[str, float]], goal: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    count = parser.parse_args().rounds + 1  # the first conversation warms up and is not counted
+    parser.add_argument("--engine", choices=PEERS, default="llamacpp")
+    arguments = parser.parse_args()
+    engine, peer = arguments.engine, PEERS[arguments.engine]
+    count = arguments.rounds + 1  # the first conversation warms up and is not counted
     sides = {
         "cortex": Side("", EMBEDDED, [[] for _ in range(count)]),
         "peer": Side("", str(MODEL_FOLDER), [[] for _ in range(count)]),
     }
     restarted = []
     with tempfile.TemporaryDirectory() as data:
-        with servers(sides, data):
+        with servers(engine, sides, data):
             for turn in range(1, TURNS):
                 for number in range(count):
                     for side in sides.values():
                         side.turn(number, question(number, turn))
             kept = [last_turn(sides, number) for number in range(count)]
         for number in range(1, count):
-            with servers(sides, data):
+            with servers(engine, sides, data):
                 restarted.append(last_turn(sides, number))
     report(
         "Turn 10 of a 2,000-token conversation: milliseconds to the first token",
-        ["", "Cortex", "mlx_lm.server", "Cortex / mlx_lm.server", "goal at most"],
-        [row("kept in memory", kept[1:], "0.7"), row("after a restart", restarted, "0.15")],
+        [engine, "Cortex", peer, f"Cortex / {peer}", "goal at most"],
+        [
+            row("kept in memory", kept[1:], GOALS[engine][0]),
+            row("after a restart", restarted, GOALS[engine][1]),
+        ],
         f"Each round is a conversation of its own; its last prompt has "
         f"{sides['cortex'].prompt_tokens:,} tokens.",
     )

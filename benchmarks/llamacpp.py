@@ -2,23 +2,20 @@
 
     python -m benchmarks.llamacpp [--rounds 5] [--tokens 64] [--streams 1 8 16]
 
-Cortex runs as `make run` starts it, with every setting as it comes.
+Every setting of Cortex is as it comes.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from benchmarks.common import (
     EMBEDDED,
     cortex,
-    free_port,
+    llama_server,
     ratio,
     report,
-    server,
     spread,
     stream_openai,
     take_turns,
@@ -39,15 +36,6 @@ FORM = {
 }
 
 
-@contextmanager
-def llama_server() -> Iterator[str]:
-    """llama.cpp's own server; gives its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.peers.llama_server", str(embedded.gguf_file())]
-    with server([*command, str(port)], port, "/health", {}) as url:
-        yield url
-
-
 def bound(url: str, tokens: int) -> Callable[[], float]:
     """One stream that a schema holds."""
     return lambda: (
@@ -62,7 +50,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 16])
     arguments = parser.parse_args()
     rows = []
-    with cortex() as ours, llama_server() as theirs:
+    with cortex(engine="llamacpp") as ours, llama_server(embedded.gguf_file()) as theirs:
         for streams in arguments.streams:
             make = one_stream if streams == 1 else many_streams
             count = () if streams == 1 else (streams,)

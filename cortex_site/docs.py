@@ -10,8 +10,6 @@ import threading
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.renderers import OpenApiJsonRenderer
 
 _lock = threading.Lock()
 _schema: bytes | None = None
@@ -22,6 +20,10 @@ def schema_bytes() -> bytes:
     global _schema
     with _lock:
         if _schema is None:
+            # Here, since they take a tenth of the time until the server listens.
+            from drf_spectacular.generators import SchemaGenerator
+            from drf_spectacular.renderers import OpenApiJsonRenderer
+
             generator = SchemaGenerator()  # type: ignore[no-untyped-call]
             generated = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
             _schema = OpenApiJsonRenderer().render(generated, renderer_context={})

@@ -25,8 +25,8 @@ def _begin() -> None:
     try:
         services.startup()
         runner.startup()
-        docs.schema_bytes()
         services.model_load_start(name="")
+        docs.schema_bytes()
     except CortexError as error:
         logger.warning("The default model is not up: %s", error)
     finally:

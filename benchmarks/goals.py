@@ -14,18 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.common import EMBEDDED, ROOT, cortex, post_json, report, worker_megabytes
+from benchmarks.common import EMBEDDED, cortex, post_json, report, worker_megabytes
 
 FILES = {"tuned": "goals.jsonl", "unseen": "goals_unseen.jsonl"}
 ENGINES = ("llamacpp", "mlx")
@@ -100,36 +96,21 @@ def goals_of(name: str, limit: int = 0) -> list[dict]:
     return [json.loads(line) for line in lines[: limit or None]]
 
 
-def engine_choose(engine: str, env: Mapping[str, str]) -> None:
-    """Have the embedded model run on that engine, before the server's first start."""
-    choice = (
-        "from inference.models import LanguageModel;"
-        f"LanguageModel.objects.create(name={EMBEDDED!r}, source='embedded', engine={engine!r},"
-        " engine_is_chosen=True)"
-    )
-    for words in (["migrate"], ["shell", "--command", choice]):
-        command = [sys.executable, "manage.py", *words, "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, check=True)
-
-
 def measure(engine: str, names: list[str], arguments: argparse.Namespace) -> Iterator[list[str]]:
     """All sets on one engine: a row for each."""
-    with tempfile.TemporaryDirectory() as data:
-        env = {"DATA_DIR": data, "DEFAULT_MODEL": EMBEDDED}
-        engine_choose(engine, env)
-        with cortex(env) as url:
-            post_json(f"{url}/api/models/{EMBEDDED}/load", {})
-            done, memory = 0, ""
-            for name in names:
-                results = []
-                for entry in goals_of(name, arguments.limit):
-                    results.append(work(url, entry))
-                    done += 1
-                    if done <= WEIGHED_AFTER:
-                        memory = f"{worker_megabytes(url):.0f} MB after {done}"
-                    if arguments.show:
-                        _show(results[-1])
-                yield [engine, name, *_figures(results), memory]
+    with cortex({"DEFAULT_MODEL": EMBEDDED}, engine=engine) as url:
+        post_json(f"{url}/api/models/{EMBEDDED}/load", {})
+        done, memory = 0, ""
+        for name in names:
+            results = []
+            for entry in goals_of(name, arguments.limit):
+                results.append(work(url, entry))
+                done += 1
+                if done <= WEIGHED_AFTER:
+                    memory = f"{worker_megabytes(url):.0f} MB after {done}"
+                if arguments.show:
+                    _show(results[-1])
+            yield [engine, name, *_figures(results), memory]
 
 
 def _show(result: Result) -> None:

@@ -454,8 +454,9 @@ def embedded_is_default() -> bool:
 
 
 def model_suggest() -> ModelInfo | None:
-    """A better model than the embedded one: on this disk, or to be fetched; None if none fits."""
-    return suggestion.model_suggest(model_list(), model_default().name)
+    """A better model than the embedded one, while that is the default: on this disk, or to be
+    fetched; None if none fits."""
+    return suggestion.model_suggest(model_list(), embedded.MODEL)
 
 
 @dataclass(frozen=True, slots=True)

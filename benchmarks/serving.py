@@ -89,7 +89,10 @@ def body(tokens: int, model: str, prompt: str = PROMPT) -> dict[str, object]:
             {"role": "user", "content": prompt},
         ],
         "max_tokens": tokens,
+        # The same draw on both sides: the embedded model's own defaults hold a penalty, which looks
+        # at each token of the vocabulary.
         "temperature": 0,
+        "frequency_penalty": 0,
     }
 
 

@@ -1,27 +1,46 @@
-r"""Where math stands in Markdown as models write it: `$..$`, `$$..$$`, `\(..\)` and `\[..\]`.
+r"""Where math stands in Markdown as models write it.
 
-The inline dollar rule is the dollarmath plugin's. The rules here add brackets, and let a display
-formula interrupt a paragraph: inside it a line that starts with "- " or "+ " is no list.
+`$..$`, `$$..$$`, `\(..\)`, `\[..\]`, and environments such as \begin{align} without any sign round
+them. The inline dollar rule is the dollarmath plugin's. A formula on lines of its own interrupts a
+paragraph, may hold blank lines, and inside it a line that starts with "- " or "+ " is no list.
+
+Half a formula is never shown as a formula, nor as Markdown: what is not closed (yet) is code.
 """
 
 from __future__ import annotations
+
+import re
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from chat.rendering.places import at_end, line_of
+
 INLINE = {"\\(": ("\\)", "math_inline"), "\\[": ("\\]", "math_inline_double")}
-BLOCK = {"$$": "$$", "\\[": "\\]"}
+CLOSERS = {"$$": "$$", "\\[": "\\]"}
+BARE = re.compile(
+    r"\\begin\{((?:align|alignat|flalign|gather|multline|eqnarray|equation|xalignat)\*?"
+    r"|aligned|alignedat|gathered|split|multlined|array|subequations|displaymath|math"
+    r"|[dr]?cases\*?|drcases|[pbBvV]?(?:small)?matrix\*?)\}"
+)
+TRAILING = ".,;:"  # punctuation that belongs to the sentence round a formula
+WORDS = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|tag|label)\s*\{[^{}]*\}")
+PROSE = re.compile(r"[^\W\d_]{2,},? [^\W\d_]{2,},? [^\W\d_]{2,}")  # three words in a row
+NEW_BLOCK = re.compile(r"#{1,6}\s|```|~~~|>|\$\$.|\\\[|\|")
+TEX = re.compile(r"\\[A-Za-z]|[\^_]\S")
 
 
 def math_plugin(md: MarkdownIt) -> None:
-    """Make `math_inline`, `math_inline_double` and `math_block` tokens."""
+    """Make `math_inline`, `math_inline_double`, `math_block` and `math_open` tokens."""
     dollarmath_plugin(
         md, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True
     )
     md.block.ruler.at("math_block", math_block, {"alt": ["paragraph", "blockquote", "list"]})
     md.inline.ruler.before("escape", "math_brackets", math_brackets)
+    md.inline.ruler.after("math_brackets", "math_environment", math_environment)
+    md.inline.ruler.after("math_inline", "math_open", math_open)
 
 
 def math_brackets(state: StateInline, silent: bool) -> bool:
@@ -32,7 +51,7 @@ def math_brackets(state: StateInline, silent: bool) -> bool:
     closer, kind = INLINE[opener]
     end = state.src.find(closer, state.pos + 2)
     if end <= state.pos + 2:
-        return False
+        return end < 0 and _open_to_the_end(state, silent)
     if not silent:
         token = state.push(kind, "math", 0)
         token.content = state.src[state.pos + 2 : end]
@@ -40,30 +59,119 @@ def math_brackets(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Apply a block rule: from an opening line to a closing one, without a blank line between."""
-    if state.is_code_block(start):
+def math_environment(state: StateInline, silent: bool) -> bool:
+    r"""Apply an inline rule: \begin{pmatrix} within a paragraph."""
+    if state.src[state.pos] != "\\" or not (found := BARE.match(state.src, state.pos)):
         return False
-    opener = _line(state, start)[:2]
-    if opener not in BLOCK:
-        return False
-    for last in range(start, end):
-        line = _line(state, last)
-        if not line or (last > start and state.sCount[last] < state.blkIndent):
-            return False
-        if line.endswith(BLOCK[opener]) and (last > start or len(line) > 4):
-            break
-    else:
-        return False
-    if silent:
-        return True
-    token = state.push("math_block", "math", 0)
-    token.content = "\n".join(_line(state, n) for n in range(start, last + 1))[2:-2]
-    token.block = True
-    token.map = [start, last + 1]
-    state.line = last + 1
+    end, _ = _closing(state.src, found.end(), found[0], f"\\end{{{found[1]}}}")
+    if end < 0:
+        return _open_to_the_end(state, silent)
+    if not silent:
+        token = state.push("math_inline_double", "math", 0)
+        token.content = state.src[state.pos : end]
+    state.pos = end
     return True
 
 
-def _line(state: StateBlock, number: int) -> str:
-    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]].rstrip()
+def math_open(state: StateInline, silent: bool) -> bool:
+    """Apply an inline rule: a dollar sign that has not been closed yet, before what is TeX."""
+    following = state.src[state.pos + 1 : state.pos + 2]
+    if state.src[state.pos] != "$" or following.isspace() or following.isdigit():
+        return False
+    rest = state.src[state.pos :]
+    if not TEX.search(rest) or PROSE.search(WORDS.sub("", rest)):
+        return False
+    return _open_to_the_end(state, silent)
+
+
+def _open_to_the_end(state: StateInline, silent: bool) -> bool:
+    """Show the rest of a text that goes on as code."""
+    if not at_end(state):
+        return False
+    if not silent:
+        state.push("math_open", "code", 0).content = state.src[state.pos :]
+    state.pos = len(state.src)
+    return True
+
+
+def math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Apply a block rule: from an opening line to a closing one."""
+    if state.is_code_block(start):
+        return False
+    first = line_of(state, start)
+    bare = BARE.match(first)
+    opener = bare[0] if bare else first[:2]
+    if not bare and opener not in CLOSERS:
+        return False
+    closer = f"\\end{{{bare[1]}}}" if bare else CLOSERS[opener]
+    if _is_prose(first[len(opener) :].split(closer)[0]):
+        return False
+    last, closed = _last_line(state, start, end, opener, closer)
+    if last < start:
+        return False
+    if not silent:
+        text = "\n".join(line_of(state, number) for number in range(start, last + 1))
+        token = state.push("math_block" if closed else "math_open_block", "math", 0)
+        token.content = _content(text, opener, closer) if closed and not bare else text
+        token.block = True
+        token.map = [start, last + 1]
+        state.line = last + 1
+    return True
+
+
+def _last_line(
+    state: StateBlock, start: int, end: int, opener: str, closer: str
+) -> tuple[int, bool]:
+    """Give the last line of the formula, and whether it is closed; before `start` for none.
+
+    Whether it ever closes is decided by the lines up to there alone: a text that grows is never
+    read otherwise later.
+    """
+    depth, last, number = 0, start, start
+    while number < end:
+        line = line_of(state, number)
+        if not line:
+            number = _next_text(state, number, end)
+            if number < end and _is_another(line_of(state, number)):
+                return last, False
+            continue
+        if number > start and state.sCount[number] < state.blkIndent:
+            return last, False
+        at = len(opener) if number == start else 0
+        found, depth = _closing(line, at, opener, closer, depth)
+        if found >= 0:
+            has_more = line[found:].strip(TRAILING + " ")
+            is_empty = number == start and not line[at : found - len(closer)].strip()
+            return (start - 1, False) if has_more or is_empty else (number, True)
+        last, number = number, number + 1
+    return last, False
+
+
+def _closing(text: str, at: int, opener: str, closer: str, depth: int = 0) -> tuple[int, int]:
+    """Give the offset behind the sign that closes what is open, or -1, and the depth reached."""
+    for found in re.compile(f"{re.escape(closer)}|{re.escape(opener)}").finditer(text, at):
+        depth += -1 if found[0] == closer else 1
+        if depth < 0:
+            return found.end(), depth
+    return -1, depth
+
+
+def _content(text: str, opener: str, closer: str) -> str:
+    """Give what is between the signs, with the sentence's punctuation behind it."""
+    body = text.rstrip(TRAILING + " ")
+    return body[len(opener) : -len(closer)] + text[len(body) :].strip()
+
+
+def _next_text(state: StateBlock, number: int, end: int) -> int:
+    while number < end and not line_of(state, number):
+        number += 1
+    return number
+
+
+def _is_another(line: str) -> bool:
+    """Tell whether a line behind a blank one belongs to something else than the formula."""
+    return bool(NEW_BLOCK.match(line)) or _is_prose(line)
+
+
+def _is_prose(text: str) -> bool:
+    return bool(PROSE.search(WORDS.sub("", text)))

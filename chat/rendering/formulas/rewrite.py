@@ -201,9 +201,11 @@ class Rewriter:
     def command(self, reader: Reader) -> str:
         r"""Write \newcommand as \def, which may also define anew what stands in MACROS."""
         name = source_of(reader.argument())
-        count = int(reader.option() or "0")
+        count = reader.option() or "0"
+        if not re.fullmatch("[0-9]", count):
+            raise UnreadableFormula("no number of arguments")
         body = self.write(reader.argument())
-        arguments = "".join(f"#{number + 1}" for number in range(count))
+        arguments = "".join(f"#{number + 1}" for number in range(int(count)))
         return f"\\def{name}{arguments}{{{body}}}"
 
     def ruled(self, reader: Reader) -> str:

@@ -12,7 +12,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 
-from chat.rendering.places import line_of, undecided
+from chat.rendering.places import failed, line_of, may_try, undecided
 
 SIGN = re.compile(r"(`{3,}|~{3,})[ \t]*(.*)")
 LANGUAGE = re.compile(r"[\w+#.{-][^`]*")
@@ -45,7 +45,7 @@ def _last_line(
     is_page = (information.split() or [""])[0].lower() in PAGES
     inner: list[int] = []  # the signs of the fences that are open inside
     first = None  # the first sign that could close: CommonMark's choice
-    guessed = False
+    guessed, nests = False, may_try(state)
     for number in range(start + 1, end):
         if not state.isEmpty(number) and state.sCount[number] < state.blkIndent:
             end = number
@@ -54,19 +54,20 @@ def _last_line(
         if not found or found[1][0] != sign[0] or len(found[1]) < len(sign):
             continue
         if found[2]:
-            if LANGUAGE.fullmatch(found[2]):
+            if nests and LANGUAGE.fullmatch(found[2]):
                 inner.append(len(found[1]))
             continue
         first = number if first is None else first
         if inner and len(found[1]) >= inner[-1]:
             inner.pop()
-        elif not inner and is_page and _opens(state, number, end):
+        elif nests and not inner and is_page and _opens(state, number, end):
             guessed = True
             inner.append(len(found[1]))
         elif not inner:
             return number, True
     if first is None or (is_page and not guessed):
         return end, False
+    failed(state)
     if end == len(state.bMarks) - 1:
         undecided(state, start)
     return first, True

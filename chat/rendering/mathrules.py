@@ -27,8 +27,9 @@ BARE = re.compile(
 )
 TRAILING = ".,;:"  # punctuation that belongs to the sentence round a formula
 WORDS = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|tag|label)\s*\{[^{}]*\}")
-PROSE = re.compile(r"[^\W\d_]{2,},? [^\W\d_]{2,},? [^\W\d_]{2,}")  # three words in a row
+PROSE = re.compile(r"\b[^\W\d_]{2,},? [^\W\d_]{2,},? [^\W\d_]{2,}")  # three words in a row
 NEW_BLOCK = re.compile(r"#{1,6}\s|```|~~~|>|\$\$.|\\\[|\|")
+STARTS = "starts"  # in a parser's environment: (the words, where a formula may begin in them)
 TEX = re.compile(r"\\[A-Za-z]|[\^_]\S")
 
 
@@ -78,10 +79,20 @@ def math_open(state: StateInline, silent: bool) -> bool:
     following = state.src[state.pos + 1 : state.pos + 2]
     if state.src[state.pos] != "$" or following.isspace() or following.isdigit():
         return False
-    rest = state.src[state.pos :]
-    if not TEX.search(rest) or PROSE.search(WORDS.sub("", rest)):
+    if not at_end(state) or state.pos < _formula_start(state):
         return False
     return _open_to_the_end(state, silent)
+
+
+def _formula_start(state: StateInline) -> int:
+    """Give the offset from which on a dollar sign may open a formula; found once for all signs."""
+    if state.env.get(STARTS, ("", 0))[0] != state.src:
+        masked = WORDS.sub(lambda found: "_" * len(found[0]), state.src)
+        prose = max((found.start() for found in PROSE.finditer(masked)), default=-1)
+        tex = max((found.start() for found in TEX.finditer(state.src)), default=-1)
+        start = prose + 1
+        state.env[STARTS] = (state.src, start if tex >= start else len(state.src))
+    return int(state.env[STARTS][1])
 
 
 def _open_to_the_end(state: StateInline, silent: bool) -> bool:

@@ -9,6 +9,8 @@ from markdown_it.rules_inline import StateInline
 
 GROWS = "grows"  # in a parser's environment: nothing follows the text, or nothing yet
 LAST = "last"  # the words that are parsed are the text's last ones
+FAILED = "failed"  # how often a rule looked through the text in vain
+MOST_FAILED = 50
 UNDECIDED = "undecided"  # the first line that may be read otherwise when more has come
 
 
@@ -20,6 +22,19 @@ def line_of(state: StateBlock, number: int) -> str:
 def at_end(state: StateInline) -> bool:
     """Tell whether what stands here may still be completed by what comes."""
     return bool(state.env.get(LAST)) and state.posMax == len(state.src)
+
+
+def may_try(state: StateBlock) -> bool:
+    """Tell whether a rule may look through the whole text once more for an end.
+
+    A text that is made of beginnings would else be looked through for each of them.
+    """
+    return int(state.env.get(FAILED, 0)) < MOST_FAILED
+
+
+def failed(state: StateBlock) -> None:
+    """Note that a rule looked through the text in vain."""
+    state.env[FAILED] = state.env.get(FAILED, 0) + 1
 
 
 def undecided(state: StateBlock, line: int) -> None:

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
-from chat.rendering.places import line_of, undecided
+from chat.rendering.places import failed, line_of, may_try, undecided
 
 PAIRS = ("sub", "sup", "kbd", "u", "s", "mark", "small", "b", "i", "em", "strong", "del", "ins")
 TAG = re.compile(rf"<(/?)({'|'.join(PAIRS)})\s*>", re.IGNORECASE)
@@ -25,8 +25,6 @@ DETAILS = re.compile(r"<details(?: open)?\s*>", re.IGNORECASE)
 END = re.compile(r"</details\s*>", re.IGNORECASE)
 SUMMARY = re.compile(r"\s*<summary\s*>(.*?)</summary\s*>", re.IGNORECASE | re.DOTALL)
 LONGEST_SUMMARY = 20  # lines
-TRIES = "tries"  # in a parser's environment: how many may still be looked for in vain
-MOST_TRIES = 50
 SIGN = re.compile(r"`{3,}|~{3,}")
 
 
@@ -114,10 +112,9 @@ def details(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Apply a block rule: <details>, whatever Markdown is in it, and </details>."""
     if state.is_code_block(start) or not (found := DETAILS.match(line_of(state, start))):
         return False
-    tries = state.env.setdefault(TRIES, [MOST_TRIES])
-    last = _details_end(state, start, end) if tries[0] else None
+    last = _details_end(state, start, end) if may_try(state) else None
     if last is None:
-        tries[0] = max(0, tries[0] - 1)
+        failed(state)
         if end == len(state.bMarks) - 1:
             undecided(state, start)
         return False

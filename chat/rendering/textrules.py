@@ -1,4 +1,4 @@
-"""Rules for words and blocks: bare links, emphasis beside CJK, line breaks, checklists, direction."""
+"""Rules for words and blocks: bare links, emphasis beside CJK, line breaks, depth, direction."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
+LONGEST_SCHEME = len("https") + 1
 SCHEME = re.compile(r"(?:^|[^A-Za-z0-9+.-])(https?)$", re.IGNORECASE)
 CJK_MARKS = "\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65“”‘’…"
 ADDRESS = re.compile(
@@ -87,7 +88,7 @@ def bare_link(state: StateInline, silent: bool) -> bool:
     """Apply an inline rule: an address that nothing marks as a link."""
     if state.src[state.pos] != ":" or state.linkLevel > 0 or silent:
         return False
-    scheme = SCHEME.search(state.pending)
+    scheme = SCHEME.search(state.pending[-LONGEST_SCHEME:])
     found = ADDRESS.match(state.src, state.pos, state.posMax)
     if not scheme or not found:
         return False

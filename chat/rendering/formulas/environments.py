@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chat.rendering.formulas.tree import Environment, Group, Node, Reader, source_of
+from chat.rendering.formulas.tree import Environment, Node, Reader, source_of
 
 ROW_ENDS = ("\\\\", "\\cr", "\\newline")
 COLUMNS = re.compile(r"[lcr|:]")
@@ -184,9 +184,9 @@ ENVIRONMENTS: dict[str, Rule] = {
     **{name: _rows("aligned", "align*", 1) for name in ("alignat", "alignat*", "xalignat")},
     **{name: _rows("gathered", "gather*") for name in ("gather", "gather*")},
     **{name: _rows("multline*", "multline*") for name in ("multline", "multline*")},
-    **{name: _inner for name in (
+    **dict.fromkeys((
         "equation", "equation*", "displaymath", "math", "subequations", "center",
-    )},
+    ), _inner),
     "aligned": _rows("aligned", ""), "split": _rows("aligned", ""),
     "alignedat": _rows("aligned", "", 1), "gathered": _rows("gathered", ""),
     "multlined": _rows("gathered", ""),

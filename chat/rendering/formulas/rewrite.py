@@ -159,15 +159,18 @@ class Rewriter:
         return "" if isinstance(reader.behind(), Group) else "\\limits"
 
     def chemical(self, reader: Reader) -> str:
-        return self.write(parse(reaction(source_of(reader.argument()))))
+        written = self.write(parse(reaction(source_of(reader.argument()))))
+        return f"{{{written}}}"
 
     def measured(self, reader: Reader) -> str:
-        return quantity(source_of(reader.argument()))
+        return f"{{{quantity(source_of(reader.argument()))}}}"
 
     def measured_apart(self, reader: Reader) -> str:
-        r"""Write siunitx' \SI{number}{unit}."""
-        number = source_of(reader.argument())
-        return quantity(f"{number} {source_of(reader.argument())}")
+        r"""Write siunitx' \SI{number}{unit}; the physics package's \qty(...) is its brackets."""
+        if not isinstance(reader.peek(), Group):
+            return ""
+        number, unit = source_of(reader.argument()), source_of(reader.argument())
+        return f"{{{quantity(f'{number} {unit}')}}}"
 
     def coloured(self, reader: Reader) -> str:
         r"""Write \textcolor; a colour that has no name is left out, not what it colours."""

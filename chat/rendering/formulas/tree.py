@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-DEEPEST = 100  # levels; what a person can read has ten
+DEEPEST = 40  # levels; what a person can read has ten
 TOKEN = re.compile(
     r"\\(?P<edge>begin|end)\s*\{\s*(?P<name>[A-Za-z]+\*?)\s*\}"
     r"|\\(?:[A-Za-z]+|.)|\s+|[^\\\s]",

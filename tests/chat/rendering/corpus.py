@@ -41,8 +41,7 @@ ORDINARY = [
     "See https://example.org/a_(b), (https://example.org/?q=1&r=[2]). **https://x.org** www.x.org\n",
     "详见https://example.com/x。**注意：**请看**“这里”**的*（重）*点，~~旧。~~新\n",
     "- [ ] one `code`\n- [x] two\n\n  more\n- [ ]\n\n1. [X] three\n",
-    "Roses are red,\nviolets are blue.\n\n" + "This line is as long as an editor makes it before it\nbreaks, and so "
-    "it is\nhere.\n",
+    "Roses are red,\nviolets are blue.\n\nLines that an editor would have\nbroken elsewhere.\n",
     "This line is as long as an editor makes a line before it breaks it for its reader\nand so "
     "goes on in the next line, which is also long enough for that to be seen at\nonce.\n",
     "שלום `code` עולם\n\n- אחד\n- שניים\n\n| א | ב |\n|---|---|\n| 1 | 2 |\n\n> ציטוט\n",
@@ -98,13 +97,13 @@ HOSTILE = [
     "<b><table><i></b><svg onload=window.tripped=1></i>",
     "<input autofocus onfocus=window.tripped=1>",
     '- [ ] <img src=x onerror=window.tripped=1>" onfocus="window.tripped=1" autofocus="',
-    "- [x] `\"><script>window.tripped=1</script>`",
+    '- [x] `"><script>window.tripped=1</script>`',
     'https://example.org/"onmouseover="window.tripped=1',
     "https://example.org/<script>window.tripped=1</script>",
     "javascript://example.org/%0awindow.tripped=1 data://x/,y",
     "$\\ce{<script>window.tripped=1</script>}$ $\\pu{1 <img src=x onerror=window.tripped=1>}$",
     "\\begin{align}\n<script>window.tripped=1</script> &= \\text{<img src=x onerror=window.tripped=1>}\n\\end{align}",
-    "$\\url{javascript:window.tripped=1}$ $\\textcolor{red;background:url(x)}{a}$ $\\class{x\" onload=\"y}{z}$",
+    '$\\url{javascript:window.tripped=1}$ $\\textcolor{red;background:url(x)}{a}$ $\\class{x" onload="y}{z}$',
     "$\\unicode{x3c}\\text{script}\\unicode{x3e}$ $\\tag{<svg onload=window.tripped=1>} x$",
     "$$\n<img src=x onerror=window.tripped=1>",
 ]

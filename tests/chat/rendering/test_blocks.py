@@ -43,7 +43,7 @@ def test_a_program_may_hold_a_fence_in_a_text() -> None:
         ("````md\n```py\nx\n```\n````\n", ["```py\nx\n```\n"]),
         ("~~~md\n```py\nx\n~~~\n", ["```py\nx\n"]),
         ("```python\nnot closed\n```bash\nls\n```\ntext", ["not closed\n```bash\nls\n"]),
-        ("```python\nnot closed", ["not closed"]),
+        ("```python\nnot closed\n", ["not closed\n"]),
         ("- ```md\n  ```sh\n  x\n  ```\n  ```\n- next", ["```sh\nx\n```\n"]),
         ("``` some words\nx\n```", ["x\n"]),
     ],

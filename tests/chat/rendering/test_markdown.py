@@ -98,7 +98,9 @@ def test_code_has_language_colours_and_a_button() -> None:
 
 
 def test_code_of_an_unknown_language_is_plain() -> None:
-    assert '<pre dir="ltr"><code dir="ltr">x &lt; 1\n</code></pre>' in render("```nonsense\nx < 1\n```")
+    assert '<pre dir="ltr"><code dir="ltr">x &lt; 1\n</code></pre>' in render(
+        "```nonsense\nx < 1\n```"
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,9 +127,11 @@ def test_tables_align_without_style() -> None:
     "text",
     ["[" * 20_000, "*a " * 20_000, "> " * 5_000, "\\[" * 20_000, "$a " * 20_000, "`" * 20_001,
      "<b>" * 20_000, "<b>" * 9_000 + "</i>" * 9_000, "<b>" * 5_000 + "</b>" * 5_000,
-     "<details>\n" * 2_000, "<details>\n" * 2_000 + "</details>", "$$\n\n" * 3_000, "$$" + "\n" * 20_000,
+     "<details>\n" * 2_000, "<details>\n" * 2_000 + "</details>", "$$\n\n" * 3_000,
+     "$$" + "\n" * 20_000, "a" * 20_000 + "$", "$x" + "a" * 20_000, "a:" * 20_000,
      "\\begin{align}\n" * 3_000, "\\[x\n\n" * 3_000, "```md\n" * 3_000, "```md\n\n```\nx\n" * 1_000,
-     "https://" * 5_000, "https://a.b/" + "(" * 9_000 + ")" * 9_500, "**：" * 5_000, "- [ ] x\n" * 2_000,
+     "https://" * 5_000, "https://a.b/" + "(" * 9_000 + ")" * 9_500, "**：" * 5_000,
+     "- [ ] x\n" * 2_000,
      "\\begin{matrix} " * 2_000, "$\\alpha $" * 2_000, "` <b>" * 5_000,
      "\\(" * 20_000, "- " * 3_000, "|a" * 5_000 + "\n" + "|-" * 5_000, "$" + "{" * 1_900 + "$"],
 )  # fmt: skip

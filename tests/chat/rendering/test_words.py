@@ -7,6 +7,7 @@ import re
 import pytest
 
 from chat.rendering.markdown import render
+from chat.rendering.tagrules import PAIRS
 
 PARAGRAPH = '<p dir="auto">'
 
@@ -26,9 +27,7 @@ def shown(html: str) -> str:
 # Tags
 
 
-@pytest.mark.parametrize(
-    "tag", "sub sup kbd u s mark small b i em strong del ins SUB".split()
-)  # fmt: skip
+@pytest.mark.parametrize("tag", [*PAIRS, "SUB"])
 def test_tags_that_answers_may_use(tag: str) -> None:
     assert inner(f"a <{tag}>b *c*</{tag}> d") == (
         f"a <{tag.lower()}>b <em>c</em></{tag.lower()}> d"

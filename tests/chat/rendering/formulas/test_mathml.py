@@ -60,7 +60,7 @@ def test_formulas_that_models_write_are_laid_out(source: str, display: bool) -> 
     shown = "".join(tree.itertext())
     assert "\\" not in shown
     assert "&" not in shown
-    assert ' style=' not in html
+    assert " style=" not in html
     for element in tree.iter():
         assert len(element) == CHILDREN.get(element.tag, len(element)), element.tag
         if element.tag in MATHML:
@@ -71,9 +71,8 @@ def test_formulas_that_models_write_are_laid_out(source: str, display: bool) -> 
 def test_the_sanitiser_takes_nothing_away(source: str) -> None:
     html = formula_html(source, True)
     clean = CLEANER.clean(html).replace(' dir="ltr"', "")
-    assert re.findall(r"<[^>]+>", clean.replace("/>", ">")) == [
-        tag for tag in re.findall(r"<[^>]+>", re.sub(r"<(\w+)([^>]*)/>", r"<\1\2></\1>", html))
-    ]
+    open_and_closed = re.sub(r"<(\w+)([^>]*)/>", r"<\1\2></\1>", html)
+    assert re.findall(r"<[^>]+>", clean) == re.findall(r"<[^>]+>", open_and_closed)
 
 
 @pytest.mark.parametrize("source", formulas())
@@ -127,7 +126,7 @@ def test_only_the_numbers_that_were_given_are_shown() -> None:
     [
         ("\\begin{eqnarray} a &=& b \\\\ c &=& d \\end{eqnarray}", [["a", "=b"], ["c", "=d"]]),
         ("\\begin{alignat}{2} a &= b & c &= d \\end{alignat}", [["a", "=b", "c", "=d"]]),
-        ("\\begin{aligned}[t] x &= 1 \\\\[0.5em] y &= 2 \\end{aligned}", [["x", "=1"], ["y", "=2"]]),
+        ("\\begin{aligned}[t] x &= 1 \\\\[1em] y &= 2 \\end{aligned}", [["x", "=1"], ["y", "=2"]]),
         ("a \\\\ b \\\\", [["a"], ["b"]]),
         ("a &= b \\\\ c &= d", [["a", "=b"], ["c", "=d"]]),
         ("\\substack{a \\\\ b}", [["a"], ["b"]]),

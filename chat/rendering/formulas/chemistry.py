@@ -18,6 +18,42 @@ ARROWS = {  # plain, and with words above or below
     "<<=>": ("\\rightleftharpoons", "\\xrightleftharpoons"),
 }
 BONDS = {"-": "{-}", "=": "{=}", "#": "{\\equiv}", "~": "{-}", "...": "{\\cdots}"}
+SPOKEN = re.compile(r"\\([A-Za-z]+)\s*")
+UNITS = {  # as siunitx names them
+    "meter": "m ",
+    "metre": "m ",
+    "second": "s ",
+    "kilogram": "kg ",
+    "gram": "g ",
+    "ampere": "A ",
+    "kelvin": "K ",
+    "mole": "mol ",
+    "joule": "J ",
+    "newton": "N ",
+    "watt": "W ",
+    "volt": "V ",
+    "pascal": "Pa ",
+    "hertz": "Hz ",
+    "ohm": "Ω ",
+    "coulomb": "C ",
+    "liter": "L ",
+    "litre": "L ",
+    "minute": "min ",
+    "hour": "h ",
+    "celsius": "°C ",
+    "degreeCelsius": "°C ",
+    "percent": "% ",
+    "kilo": "k",
+    "milli": "m",
+    "micro": "µ",
+    "nano": "n",
+    "centi": "c",
+    "mega": "M",
+    "giga": "G",
+    "per": "/",
+    "squared": "^2 ",
+    "cubed": "^3 ",
+}
 CDOT = {".": "\\cdot"}  # a radical
 NUMBER = re.compile(r"([+-]?\d+(?:[.,]\d+)?)(?:[eE]([+-]?\d+))?")
 UNIT = re.compile(r"([A-Za-zµμΩ°%Å]+|\\[A-Za-z]+|\\%)(?:\^?(?:\{([+-]?\d+)\}|([+-]?\d+)))?")
@@ -151,7 +187,7 @@ RULES: list[tuple[re.Pattern[str], Rule]] = [
 
 def quantity(source: str) -> str:
     """Write a number with its unit."""
-    source = source.strip()
+    source = SPOKEN.sub(lambda found: UNITS.get(found[1], found[0]), source).strip()
     number = NUMBER.match(source)
     value = _value(number) if number else ""
     unit = _unit(source[number.end() :] if number else source)
@@ -164,7 +200,8 @@ def _value(number: re.Match[str]) -> str:
 
 
 def _unit(source: str) -> str:
-    source = re.sub(r"\s*[*.·]\s*|\s+", " ", source.strip())
+    source = re.sub(r"\s*[*.·]\s*|\s+(?![/^])", " ", source.strip())
+    source = re.sub(r"\s+(?=[/^])", "", source)
     return UNIT.sub(_power, source).replace(" ", "\\,")
 
 

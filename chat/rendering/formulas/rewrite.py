@@ -26,6 +26,7 @@ TEXT_COMMANDS = {  # as math-core calls them
     "\\mbox": "text", "\\hbox": "text", "\\emph": "emph", "\\textbf": "textbf",
     "\\textit": "textit", "\\textrm": "textrm", "\\textsf": "textsf", "\\texttt": "texttt",
 }  # fmt: skip
+NAME = re.compile(r"\\(?:rm|mathrm|text|operatorname)\b\s*\{?((?:[A-Za-z ]|\\[,;:! ])+)\}?")
 IN_TEXT = re.compile(r"\\(?:[^A-Za-z]|quad|qquad|enspace|thinspace|space|dag|ddag|S|P|text[a-z]+)")
 ESCAPED = {"_": "\\_", "^": "\\textasciicircum{}", "#": "\\#", "&": "\\&", "%": "\\%"}
 SYMBOLS = {
@@ -53,7 +54,8 @@ MACROS = {
     "vcenter": "#1", "pmb": r"\boldsymbol{#1}", "mathds": r"\mathbb{#1}",
     "mathbbm": r"\mathbb{#1}", "sfrac": r"\tfrac{#1}{#2}", "nicefrac": r"\tfrac{#1}{#2}",
     "LaTeX": r"\text{LaTeX}", "TeX": r"\text{TeX}", "euro": "€", "micro": "µ", "ohm": r"\Omega",
-    "celsius": r"{}^\circ\text{C}",
+    "celsius": r"{}^\circ\text{C}", "AA": "Å", "eps": r"\varepsilon", "overarc": r"\overparen{#1}",
+    "longdiv": r"\overline{)#1}",
     **dict.fromkeys((
         "Huge", "LARGE", "Large", "footnotesize", "huge", "large", "normalsize", "scriptsize",
         "small", "tiny",
@@ -62,7 +64,7 @@ MACROS = {
     "abs": r"\left|#1\right|", "norm": r"\left\|#1\right\|", "vb": r"\mathbf{#1}",
     "va": r"\vec{#1}", "vu": r"\hat{#1}", "grad": r"\nabla", "laplacian": r"\nabla^2",
     "curl": r"\nabla\times", "order": r"\mathcal{O}\left(#1\right)",
-    "comm": r"\left[#1,#2\right]", "sout": r"\cancel{#1}",
+    "comm": r"\left[#1,#2\right]", "dd": r"\mathrm{d}", "ang": r"#1^\circ", "sout": r"\cancel{#1}",
 }  # fmt: skip
 
 
@@ -188,11 +190,14 @@ class Rewriter:
         return name if option is None and re.fullmatch("[A-Za-z]+", name) else ""
 
     def derivative(self, sign: str, reader: Reader) -> str:
-        r"""Write \dv{f}{x}, or \dv{x} for the operator alone."""
+        r"""Write \dv[n]{f}{x}, or \dv{x} for the operator alone."""
+        order = reader.option()
+        power = f"^{{{order}}}" if order else ""
         first = self.write(reader.argument())
         if not isinstance(reader.peek(), Group):
-            return f"\\frac{{{sign}}}{{{sign} {first}}}"
-        return f"\\frac{{{sign} {first}}}{{{sign} {self.write(reader.argument())}}}"
+            return f"\\frac{{{sign}{power}}}{{{sign} {first}{power}}}"
+        below = self.write(reader.argument())
+        return f"\\frac{{{sign}{power} {first}}}{{{sign} {below}{power}}}"
 
     def defined(self, reader: Reader) -> str:
         r"""Write \DeclareMathOperator as a command of its own."""
@@ -226,6 +231,29 @@ class Rewriter:
 
     def boxed_words(self, reader: Reader) -> str:
         return f"\\boxed{self.words(reader.argument())}"
+
+    def boxed(self, reader: Reader) -> str:
+        reader.option()
+        return f"\\boxed{{{self.write(reader.argument())}}}"
+
+    def between(self, reader: Reader) -> str:
+        r"""Write \intertext as a row of its own."""
+        starts_row = reader.behind() in (None, "\\\\")
+        row = f"& {self.words(reader.argument())} \\\\ "
+        return row if starts_row else f"\\\\ {row}"
+
+    def operator(self, reader: Reader) -> str:
+        r"""Write \mathop{\rm name}, whose limits stand below it, as amsmath does."""
+        nodes = reader.argument()
+        name = NAME.fullmatch(source_of(nodes).strip())
+        if name:
+            return f"\\operatorname*{{{name[1]}}}"
+        return f"\\mathop{{{self.write(nodes)}}}"
+
+    def probability(self, reader: Reader) -> str:
+        r"""Write \P before brackets as the sign that is meant; TeX has a paragraph's mark there."""
+        brackets = ("(", "[", "_", "\\left", "\\big", "\\Big", "\\bigl", "\\Bigl", "\\{")
+        return "\\mathbb{P}" if reader.peek() in brackets else "\\P "
 
     def without(self, count: int, reader: Reader) -> str:
         """Leave out arguments that say nothing to the reader."""
@@ -276,7 +304,9 @@ COMMANDS: dict[str, Command] = {
     "\\pdv": lambda rewriter, reader: rewriter.derivative("\\partial", reader),
     "\\newcommand": Rewriter.command, "\\renewcommand": Rewriter.command,
     "\\providecommand": Rewriter.command, "\\DeclareMathOperator": Rewriter.defined,
-    "\\rule": Rewriter.ruled,
+    "\\rule": Rewriter.ruled, "\\setlength": _left_out(2), "\\P": Rewriter.probability,
+    "\\mathop": Rewriter.operator,
+    "\\bbox": Rewriter.boxed, "\\intertext": Rewriter.between, "\\shortintertext": Rewriter.between,
     "\\substack": Rewriter.stacked, "\\hspace": Rewriter.spaced, "\\smash": Rewriter.smashed,
     "\\unicode": Rewriter.character, "\\fbox": Rewriter.boxed_words,
     "\\framebox": Rewriter.boxed_words,
@@ -295,6 +325,7 @@ def rewrite(source: str, display: bool) -> str:
     if not rewriter.tag:
         return body
     star, words = rewriter.tag
-    if display:
+    if display and not re.search(r"[$\\]", words):
         return f"\\begin{{equation*}}{body} \\tag{star}{{{words}}}\\end{{equation*}}"
-    return f"{body} \\quad \\text{{{words if star else f'({words})'}}}"
+    number = rewriter.words(parse(words if star else f"({words})"))
+    return f"{body} \\quad {number}"

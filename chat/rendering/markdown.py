@@ -33,7 +33,6 @@ LONGEST_NAME = 200  # characters that name a checkbox
 MATHML_ANYWHERE = {"class", "displaystyle", "mathcolor", "mathsize", "scriptlevel"}
 MATHML_OWN = {
     "math": {"display"},
-    "menclose": {"notation"},
     "mfrac": {"linethickness"},
     "mi": {"mathvariant"},
     "mo": {"form", "lspace", "maxsize", "minsize", "movablelimits", "rspace", "stretchy",

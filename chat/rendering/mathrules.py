@@ -26,10 +26,11 @@ BARE = re.compile(
     r"|[dr]?cases\*?|drcases|[pbBvV]?(?:small)?matrix\*?)\}"
 )
 TRAILING = ".,;:"  # punctuation that belongs to the sentence round a formula
-WORDS = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|tag|label)\s*\{[^{}]*\}")
+WORDS = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|tag|label)\s*\{[^{}]*(?:\}|$)")
 PROSE = re.compile(r"\b[^\W\d_]{2,},? [^\W\d_]{2,},? [^\W\d_]{2,}")  # three words in a row
 NEW_BLOCK = re.compile(r"#{1,6}\s|```|~~~|>|\$\$.|\\\[|\|")
-STARTS = "starts"  # in a parser's environment: (the words, where a formula may begin in them)
+MARKS = "marks"  # in a parser's environment: (the words, where their last prose and TeX begin)
+LONGEST_SPACED = 500  # characters
 TEX = re.compile(r"\\[A-Za-z]|[\^_]\S")
 
 
@@ -41,7 +42,8 @@ def math_plugin(md: MarkdownIt) -> None:
     md.block.ruler.at("math_block", math_block, {"alt": ["paragraph", "blockquote", "list"]})
     md.inline.ruler.before("escape", "math_brackets", math_brackets)
     md.inline.ruler.after("math_brackets", "math_environment", math_environment)
-    md.inline.ruler.after("math_inline", "math_open", math_open)
+    md.inline.ruler.after("math_inline", "math_spaced", math_spaced)
+    md.inline.ruler.after("math_spaced", "math_open", math_open)
 
 
 def math_brackets(state: StateInline, silent: bool) -> bool:
@@ -52,7 +54,8 @@ def math_brackets(state: StateInline, silent: bool) -> bool:
     closer, kind = INLINE[opener]
     end = state.src.find(closer, state.pos + 2)
     if end <= state.pos + 2:
-        return end < 0 and _open_to_the_end(state, silent)
+        following = state.src[state.pos + 2 : state.pos + 3]
+        return end < 0 and following != "" and _open_to_the_end(state, silent)
     if not silent:
         token = state.push(kind, "math", 0)
         token.content = state.src[state.pos + 2 : end]
@@ -74,35 +77,56 @@ def math_environment(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def math_spaced(state: StateInline, silent: bool) -> bool:
+    """Apply an inline rule: `$ x^2 $`, where what is between is TeX and no words."""
+    if state.src[state.pos] != "$" or state.src.startswith("$$", state.pos):
+        return False
+    end = state.src.find("$", state.pos + 1, state.pos + LONGEST_SPACED)
+    content = state.src[state.pos + 1 : end] if end > 0 else ""
+    if not TEX.search(content) or _is_prose(content) or end >= state.posMax:
+        return False
+    if not silent:
+        state.push("math_inline", "math", 0).content = content
+    state.pos = end + 1
+    return True
+
+
 def math_open(state: StateInline, silent: bool) -> bool:
     """Apply an inline rule: a dollar sign that has not been closed yet, before what is TeX."""
     following = state.src[state.pos + 1 : state.pos + 2]
     if state.src[state.pos] != "$" or following.isspace() or following.isdigit():
         return False
-    if not at_end(state) or state.pos < _formula_start(state):
-        return False
-    return _open_to_the_end(state, silent)
-
-
-def _formula_start(state: StateInline) -> int:
-    """Give the offset from which on a dollar sign may open a formula; found once for all signs."""
-    if state.env.get(STARTS, ("", 0))[0] != state.src:
-        masked = WORDS.sub(lambda found: "_" * len(found[0]), state.src)
-        prose = max((found.start() for found in PROSE.finditer(masked)), default=-1)
-        tex = max((found.start() for found in TEX.finditer(state.src)), default=-1)
-        start = prose + 1
-        state.env[STARTS] = (state.src, start if tex >= start else len(state.src))
-    return int(state.env[STARTS][1])
+    return at_end(state) and _has_tex(state) and _open_to_the_end(state, silent)
 
 
 def _open_to_the_end(state: StateInline, silent: bool) -> bool:
-    """Show the rest of a text that goes on as code."""
-    if not at_end(state):
+    """Show the rest of the words as code: a formula began in them and did not end."""
+    prose, _ = _marks(state)
+    if state.posMax < len(state.src) or prose >= state.pos:
+        return False
+    if not at_end(state) and not _has_tex(state):
         return False
     if not silent:
         state.push("math_open", "code", 0).content = state.src[state.pos :]
     state.pos = len(state.src)
     return True
+
+
+def _has_tex(state: StateInline) -> bool:
+    return _marks(state)[1] > state.pos
+
+
+def _marks(state: StateInline) -> tuple[int, int]:
+    """Give where the last prose and the last TeX of these words begin; found once for all signs."""
+    if state.env.get(MARKS, ("",))[0] != state.src:
+        masked = WORDS.sub(lambda found: "_" * len(found[0]), state.src)
+        starts = (
+            max((found.start() for found in pattern.finditer(text)), default=-1)
+            for pattern, text in ((PROSE, masked), (TEX, state.src))
+        )
+        state.env[MARKS] = (state.src, *starts)
+    _, prose, tex = state.env[MARKS]
+    return prose, tex
 
 
 def math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:

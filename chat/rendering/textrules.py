@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.parser_inline import ParserInline
@@ -26,7 +27,7 @@ PUNCTUATION = "?!.,:;*_~'\""
 BRACKETS = {")": "(", "]": "[", "}": "{"}
 
 DEEPEST = 60  # levels of blocks; a list has two. What lies deeper is shown as it was written.
-WRAPPED = 60  # columns: where all lines but the last are longer, an editor broke them
+WRAPPED = 60  # columns: where all lines but the last are full, an editor broke them
 SENTENCE_END = (".", "!", "?", ":", ";", "。", "！", "？", "：", "；", "…")
 
 
@@ -144,9 +145,18 @@ def _break_lines(children: list[Token]) -> None:
 
 def is_wrapped(text: str) -> bool:
     """Tell whether lines were broken only because they were full."""
-    lines = [line.rstrip() for line in text.split("\n")[:-1]]
-    full = all(_width(line) >= WRAPPED for line in lines)
-    return full and not all(line.endswith(SENTENCE_END) for line in lines)
+    lines = [line.strip() for line in text.split("\n")]
+    widest = max(map(_width, lines))
+    full = all(_is_full(line, following, widest) for line, following in pairwise(lines))
+    return full and not all(line.endswith(SENTENCE_END) for line in lines[:-1])
+
+
+def _is_full(line: str, following: str, widest: int) -> bool:
+    """Tell whether the next word would not have fitted, or the line is long anyway."""
+    if _width(line) >= WRAPPED or widest < WRAPPED:
+        return _width(line) >= WRAPPED
+    word = following[:1] if is_cjk(following[:1] or " ") else following.split(" ")[0]
+    return _width(line) + 1 + _width(word) > widest
 
 
 def _width(line: str) -> int:

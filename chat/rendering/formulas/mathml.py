@@ -21,6 +21,9 @@ CONVERTER = LatexToMathML(
     macros=MACROS, allow_unreliable_rendering=True, fancy_error=False, max_expansions=EXPANSIONS
 )
 
+STRUCK = re.compile(
+    r'<menclose notation="([a-z ]+)">|</menclose>|<mrow class="menclose-\w+"></mrow>'
+)
 STYLE = re.compile(r' style="([^"]*)"')
 CLASSES = {
     "text-align:left": "m-left",
@@ -64,7 +67,15 @@ def _mathml(source: str, display: bool) -> str:
     if len(source) > LONGEST_FORMULA:
         raise UnreadableFormula("too long")
     body = rewrite(source, display)
-    return STYLE.sub(_styled, CONVERTER.convert_with_local_state(body, displaystyle=display))
+    written = CONVERTER.convert_with_local_state(body, displaystyle=display)
+    return STRUCK.sub(_struck, STYLE.sub(_styled, written))
+
+
+def _struck(found: re.Match[str]) -> str:
+    """Write what is struck out or framed as a row with classes: menclose is not in MathML Core."""
+    if found[1]:
+        return f'<mrow class="{" ".join(f"m-{name}" for name in found[1].split())}">'
+    return "</mrow>" if found[0].startswith("</") else ""
 
 
 def _styled(found: re.Match[str]) -> str:

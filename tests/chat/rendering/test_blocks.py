@@ -101,10 +101,23 @@ def test_a_formula_that_is_never_closed_does_not_swallow_the_answer() -> None:
     assert html.count("<math") == 1
 
 
+@pytest.mark.parametrize("text", ["$ x^2 $", "$x^2 $", "so $ x^2$ is", "**so** $ x^2 $, and"])
+def test_a_formula_may_have_spaces_round_it(text: str) -> None:
+    html = render(text)
+    assert html.count("<math") == 1
+    assert "$" not in html
+
+
+def test_a_formula_that_is_never_closed_is_code_also_before_other_blocks() -> None:
+    html = render("so \\(x_1 * y * z\n\nmore words")
+    assert '<code dir="ltr">\\(x_1 * y * z</code>' in html
+
+
 @pytest.mark.parametrize(
     "text",
     ["It costs $5 and $10", "$$100 is quite a lot\n\nand $$200 too", "echo $HOME and so on",
-     "Use \\begin{align} to begin", "a $ b"],
+     "Use \\begin{align} to begin", "a $ b",
+     "Costs $ 5 and $ 10", "The pattern \\(a is a group of it", "$HOME and $ PATH_X are set here"],
 )  # fmt: skip
 def test_words_are_no_formulas(text: str) -> None:
     html = render(text + "\n\nmore words")

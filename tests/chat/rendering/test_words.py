@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import pytest
 
@@ -172,6 +173,7 @@ def test_a_paragraph_that_an_editor_wrapped_is_not_broken() -> None:
         "who read it."
     )
     assert "<br>" not in render(text)
+    assert "<br>" not in render("\n".join(textwrap.wrap(" ".join([text] * 5), 72)))
     assert render("Dear reader,\n" + text).count("<br>") == 3
 
 

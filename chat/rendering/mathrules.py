@@ -16,7 +16,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-from chat.rendering.places import at_end, line_of
+from chat.rendering.places import at_end, line_of, undecided
 
 INLINE = {"\\(": ("\\)", "math_inline"), "\\[": ("\\]", "math_inline_double")}
 CLOSERS = {"$$": "$$", "\\[": "\\]"}
@@ -27,7 +27,9 @@ BARE = re.compile(
 )
 TRAILING = ".,;:"  # punctuation that belongs to the sentence round a formula
 WORDS = re.compile(r"\\(?:text|mbox|textbf|textit|textrm|tag|label)\s*\{[^{}]*(?:\}|$)")
-PROSE = re.compile(r"\b[^\W\d_]{2,},? [^\W\d_]{2,},? [^\W\d_]{2,}")  # three words in a row
+PROSE = re.compile(  # three words in a row, or as much in writing without spaces
+    r"\b[^\W\d_]{2,},? [^\W\d_]{2,},? [^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{6}"
+)
 NEW_BLOCK = re.compile(r"#{1,6}\s|```|~~~|>|\$\$.|\\\[|\|")
 MARKS = "marks"  # in a parser's environment: (the words, where their last prose and TeX begin)
 LONGEST_SPACED = 500  # characters
@@ -144,6 +146,10 @@ def math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     last, closed = _last_line(state, start, end, opener, closer)
     if last < start:
         return False
+    if not closed and opener == "$$" and not _may_open(first[2:]):
+        if _next_text(state, last + 1, end) == len(state.bMarks) - 1:
+            undecided(state, start)
+        return False
     if not silent:
         text = "\n".join(line_of(state, number) for number in range(start, last + 1))
         token = state.push("math_block" if closed else "math_open_block", "math", 0)
@@ -152,6 +158,11 @@ def math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         token.map = [start, last + 1]
         state.line = last + 1
     return True
+
+
+def _may_open(rest: str) -> bool:
+    """Tell whether dollars that nothing closes began a formula; a price range is written so too."""
+    return not rest or "=" in rest or bool(TEX.search(rest))
 
 
 def _last_line(

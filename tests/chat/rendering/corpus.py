@@ -23,6 +23,7 @@ ORDINARY = [
     '`` ` `` and ``` `` ``` and ![picture](https://example.org/a.png "t")',
     "$$\na\n\n= b\n\n- c\n$$\n\nthen words that follow the formula\n\n$$x$$.\n",
     "\\begin{align}\na &= b \\\\\n\n- c &= d\n\\end{align}\nso\n\\begin{cases} 1 & 2 \\end{cases}\n",
+    "$$x + y\n- z\n$$\n\n$$ - moderate\n\n- $$: moderate\n\n$$\n",
     "$$\nnever closed\n\nbut three words follow\n\n$$\nx\n$$",
     "\\begin{align}\na &= b\n\n\\\\ c &= d",
     "open \\(x^2 + \\frac{1}{2} and\n\nmore, then $\\alpha + \\beta",

@@ -115,7 +115,8 @@ def test_a_formula_that_is_never_closed_is_code_also_before_other_blocks() -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["It costs $5 and $10", "$$ - moderate", "- $$: moderate\n- $$$: expensive", "$$ 这是一个很长的句子",
+    ["It costs $5 and $10", "$$ - moderate", "- $$: moderate\n- $$$: expensive",
+     "$$ 这是一个很长的句子",
      "$$100 is quite a lot\n\nand $$200 too", "echo $HOME and so on",
      "Use \\begin{align} to begin", "a $ b",
      "Costs $ 5 and $ 10", "The pattern \\(a is a group of it", "$HOME and $ PATH_X are set here"],

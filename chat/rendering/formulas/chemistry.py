@@ -97,7 +97,7 @@ class _Reaction:
 
     def mark(self, found: re.Match[str]) -> str:
         """Write what falls out, or rises as a gas."""
-        return "\\downarrow " if "v" in found[0] else "\\uparrow "
+        return "{\\downarrow}" if "v" in found[0] else "{\\uparrow}"
 
     def operator(self, found: re.Match[str]) -> str:
         self.atom = False

@@ -84,10 +84,21 @@ def _rows(named: str, numbered: str, arguments: int = 0) -> Rule:
             reader.argument()
         nodes = _without_last_end(reader.rest())
         if numbered and "\\tag" in nodes:
-            return f"\\begin{{{numbered}}}{writer.write_rows(nodes)}\\end{{{numbered}}}"
+            body = _even_rows(writer, nodes)
+            return f"\\begin{{{numbered}}}{body}\\end{{{numbered}}}"
         return f"\\begin{{{named}}}{writer.write(nodes)}\\end{{{named}}}"
 
     return rule
+
+
+def _even_rows(writer: Writer, nodes: Sequence[Node]) -> str:
+    """Write rows with as many cells each: numbers stand behind the last one."""
+    rows = rows_of(nodes)
+    most = max(map(len, rows))
+    written = (
+        " & ".join(map(writer.write_rows, [*cells, *[[]] * (most - len(cells))])) for cells in rows
+    )
+    return " \\\\ ".join(written)
 
 
 def as_it_is(writer: Writer, environment: Environment) -> str:

@@ -24,6 +24,10 @@ CONVERTER = LatexToMathML(
 STRUCK = re.compile(
     r'<menclose notation="([a-z ]+)">|</menclose>|<mrow class="menclose-\w+"></mrow>'
 )
+TAG = re.compile(r"(<[^>]+>)")
+LINE = '<mo stretchy="true">\u0332</mo>'  # over or under
+VECTOR = '<mo stretchy="false">\u20d7</mo>'  # Chromium does not centre what combines
+ARROW = '<mo mathsize="0.7em" stretchy="false">→</mo>'
 STYLE = re.compile(r' style="([^"]*)"')
 CLASSES = {
     "text-align:left": "m-left",
@@ -68,7 +72,24 @@ def _mathml(source: str, display: bool) -> str:
         raise UnreadableFormula("too long")
     body = rewrite(source, display)
     written = CONVERTER.convert_with_local_state(body, displaystyle=display)
-    return STRUCK.sub(_struck, STYLE.sub(_styled, written))
+    styled = STRUCK.sub(_struck, STYLE.sub(_styled, written))
+    return _lined(styled.replace(VECTOR, ARROW))
+
+
+def _lined(formula: str) -> str:
+    """Draw lines over and under as borders: their glyphs sit beside the letters in some fonts."""
+    pieces = TAG.split(formula)
+    openings: list[int] = []
+    for at, piece in enumerate(pieces):
+        if piece.startswith(("<mover", "<munder")):
+            openings.append(at)
+        elif piece in ("</mover>", "</munder>", "</munderover>"):
+            opening = openings.pop()
+            if "".join(pieces[at - 4 : at]) == LINE:
+                side = "over" if piece == "</mover>" else "under"
+                pieces[opening] = f'<mrow class="m-{side}line">'
+                pieces[at - 4 : at + 1] = ["", "", "", "", "</mrow>"]
+    return "".join(pieces)
 
 
 def _struck(found: re.Match[str]) -> str:

@@ -140,6 +140,12 @@ def test_environments_have_their_cells(source: str, cells: list[list[str]]) -> N
     assert rows(source) == cells
 
 
+def test_numbers_stand_behind_the_longest_row() -> None:
+    cells = rows("\\begin{align} a &= b && c \\\\ d &= e \\tag{1} \\end{align}")
+    assert [len(row) for row in cells] == [6, 6]
+    assert cells[1][-1] == "(1)"
+
+
 def test_columns_are_aligned_by_classes() -> None:
     html = formula_html("\\begin{aligned} a &= b \\end{aligned}", True)
     assert '<mtd class="m-right m-flush-right">' in html

@@ -39,7 +39,7 @@ class SettingsForm(forms.Form):
     system_prompt = forms.CharField(
         required=False,
         max_length=100_000,
-        widget=forms.Textarea(attrs={"rows": 4, "class": "textarea"}),
+        widget=forms.Textarea(attrs={"rows": 4, "class": "textarea", "dir": "auto"}),
         help_text="What the model should know and how it should answer, in this chat.",
     )
     repetition_guard = forms.ChoiceField(

@@ -6,15 +6,11 @@ only the open one is rendered again. Together they are what `render` makes of th
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import nh3
-from latex2mathml import converter
-from latex2mathml import exceptions as latex_exceptions
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
@@ -23,65 +19,49 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-from chat.rendering.mathrules import BLOCK, math_plugin
+from chat.rendering.fencerules import fence_plugin
+from chat.rendering.formulas.mathml import formula_html, source_html
+from chat.rendering.mathrules import math_plugin
+from chat.rendering.places import GROWS, UNDECIDED, places_plugin
+from chat.rendering.tagrules import PAIRS, tag_plugin
+from chat.rendering.textrules import DEEPEST, CjkInline, text_plugin, words_of
 from common.text import clean
 
 LONGEST_CODE = 50_000  # characters; longer code is shown without colours
-LONGEST_FORMULA = 2_000
+LONGEST_NAME = 200  # characters that name a checkbox
 
-FUNCTION_NAME = re.compile(r"<mi>([a-z]{2,})</mi>")  # log, sin: as letters they stick together
-SPACED = r'<mo form="prefix" lspace="0.17em" rspace="0.17em">\1</mo>'
-LATEX_ERRORS: tuple[type[Exception], ...] = (
-    *(value for value in vars(latex_exceptions).values() if isinstance(value, type)),
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    StopIteration,
-    TypeError,
-    ValueError,
-)
-
-MATHML = {
-    "math": {"display", "xmlns"},
-    "menclose": {"notation"},
+MATHML_ANYWHERE = {"class", "displaystyle", "mathcolor", "mathsize", "scriptlevel"}
+MATHML_OWN = {
+    "math": {"display"},
     "mfrac": {"linethickness"},
     "mi": {"mathvariant"},
-    "mn": {"mathvariant"},
-    "mo": {"fence", "form", "lspace", "maxsize", "minsize", "movablelimits", "rspace",
-           "separator", "stretchy", "symmetric", "accent"},
+    "mo": {"form", "lspace", "maxsize", "minsize", "movablelimits", "rspace", "stretchy",
+           "symmetric"},
     "mover": {"accent"},
     "mpadded": {"depth", "height", "lspace", "voffset", "width"},
-    "mphantom": set(),
-    "mroot": set(),
-    "mrow": set(),
-    "mspace": {"depth", "height", "linebreak", "width"},
-    "msqrt": set(),
-    "mstyle": {"displaystyle", "mathvariant", "scriptlevel"},
-    "msub": set(),
-    "msubsup": set(),
-    "msup": set(),
-    "mtable": {"columnalign", "columnlines", "columnspacing", "displaystyle", "frame", "rowlines",
-               "rowspacing"},
-    "mtd": {"columnalign"},
-    "mtext": {"mathvariant"},
-    "mtr": set(),
+    "mspace": {"depth", "height", "width"},
     "munder": {"accentunder"},
-    "munderover": set(),
+    "munderover": {"accent", "accentunder"},
+    **{tag: set() for tag in (
+        "mmultiscripts", "mn", "mphantom", "mprescripts", "mroot", "mrow", "msqrt", "mstyle",
+        "msub", "msubsup", "msup", "mtable", "mtd", "mtext", "mtr",
+    )},
 }  # fmt: skip
-PLAIN_TAGS = (
-    "blockquote", "br", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "p", "pre",
-    "s", "strong", "table", "tbody", "thead", "tr", "ul",
-)  # fmt: skip
+MATHML = {tag: own | MATHML_ANYWHERE for tag, own in MATHML_OWN.items()}
+BLOCKS = ("blockquote", "details", "h1", "h2", "h3", "h4", "h5", "h6", "p", "table", "ul")
+PLAIN_TAGS = ("br", "hr", "pre", "summary", "tbody", "thead", "tr", *PAIRS)
 HTML: dict[str, set[str]] = {
     "a": {"href", "title"},
     "button": {"class", "type", "data-copy"},
     "code": {"class"},
     "div": {"class"},
-    "ol": {"start"},
+    "input": {"aria-label", "checked"},
+    "li": {"class"},
+    "ol": {"dir", "start"},
     "span": {"class"},
     "td": {"class"},
     "th": {"class"},
+    **{tag: {"dir"} for tag in BLOCKS},
     **{tag: set() for tag in PLAIN_TAGS},
 }
 CLEANER = nh3.Cleaner(
@@ -90,14 +70,21 @@ CLEANER = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
     link_rel="noopener noreferrer nofollow",
-    set_tag_attribute_values={"a": {"target": "_blank"}, "button": {"type": "button"}},
+    set_tag_attribute_values={
+        "a": {"target": "_blank"},
+        "button": {"type": "button"},
+        "code": {"dir": "ltr"},  # whatever the direction of the words round it
+        "input": {"type": "checkbox", "disabled": ""},
+        "math": {"dir": "ltr"},
+        "pre": {"dir": "ltr"},
+    },
 )
 FORMATTER = HtmlFormatter(nowrap=True)
 
 
-def render(text: str) -> str:
-    """Render the whole text as safe HTML."""
-    return CLEANER.clean(PARSER.render(_normal(text)))
+def render(text: str, grows: bool = True) -> str:
+    """Render a text as safe HTML; `grows` is false where more of it follows elsewhere."""
+    return CLEANER.clean(PARSER.render(_normal(text), {GROWS: grows}))
 
 
 class MarkdownStream:
@@ -111,33 +98,24 @@ class MarkdownStream:
         self._open += _normal(text)
         cut = open_block_start(self._open)
         finished, self._open = self._open[:cut], self._open[cut:]
-        return (render(finished) if finished else ""), render(self._open)
+        return (render(finished, grows=False) if finished else ""), render(self._open)
 
 
 def open_block_start(text: str) -> int:
     """Give the offset of the last top-level block: nothing that follows can change what lies
     before.
 
-    Only whole lines count: "***" may become a rule or bold text. A display formula that has not
-    been closed may yet swallow the blocks after its opening line.
+    Only whole lines count: "***" may become a rule or bold text. Rules tell from which line on
+    blocks may still be read otherwise: a fence may yet turn out to hold what comes behind it.
     """
     whole = text[: text.rfind("\n") + 1]
-    lines = whole.split("\n")
-    starts = _block_starts(whole)
-    if not starts:
-        return 0
-    last = starts[-1]
-    for number in itertools.takewhile(lambda n: lines[n].strip(), range(len(lines) - 2, -1, -1)):
-        if lines[number].lstrip()[:2] in BLOCK:
-            last = min(last, max((s for s in starts if s <= number), default=0))
-    return sum(len(line) + 1 for line in lines[:last])
-
-
-def _block_starts(text: str) -> list[int]:
-    """The line numbers at which top-level blocks start."""
     tokens: list[Token] = []
-    PARSER.block.parse(text, PARSER, {}, tokens)
-    return [token.map[0] for token in tokens if token.level == 0 and token.map]
+    env: dict[str, Any] = {}
+    PARSER.block.parse(whole, PARSER, env, tokens)
+    starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
+    latest = env.get(UNDECIDED, len(whole))
+    last = max((start for start in starts if start <= latest), default=0)
+    return sum(len(line) + 1 for line in whole.split("\n")[:last])
 
 
 def _normal(text: str) -> str:
@@ -165,20 +143,6 @@ def _coloured(code: str, language: str) -> str:
     return str(highlight(code, lexer, FORMATTER))
 
 
-@lru_cache(maxsize=512)
-def math_html(tex: str, display: bool) -> str:
-    """LaTeX as MathML; where it cannot be read (yet), its source."""
-    tex = tex.strip()
-    try:
-        if len(tex) > LONGEST_FORMULA:
-            raise ValueError("too long")
-        formula = converter.convert(tex, display="block" if display else "inline")
-        formula = FUNCTION_NAME.sub(SPACED, formula)
-    except LATEX_ERRORS:
-        formula = f"<code>{escapeHtml(tex)}</code>"
-    return f'<span class="math{" math--display" if display else ""}">{formula}</span>'
-
-
 def _fence(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     words = tokens[index].info.split()
     return code_html(tokens[index].content, words[0][:40] if words else "")
@@ -191,23 +155,44 @@ def _image(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) 
 
 
 def _math_inline(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return math_html(tokens[index].content, False)
+    return formula_html(tokens[index].content, False)
 
 
 def _math_display(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return math_html(tokens[index].content, True)
+    return formula_html(tokens[index].content, True)
 
 
 def _math_block(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return f"<p>{math_html(tokens[index].content, True)}</p>\n"
+    return f"<p>{formula_html(tokens[index].content, True)}</p>\n"
+
+
+def _math_open(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """Half a formula, as the code that it is."""
+    return f'<span class="math">{source_html(tokens[index].content)}</span>'
+
+
+def _math_open_block(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    source = source_html(tokens[index].content)
+    return f'<p><span class="math math--display">{source}</span></p>\n'
 
 
 def _table_open(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return '<div class="table-scroll"><table>\n'
+    direction = ' dir="auto"' if tokens[index].attrs.get("dir") else ""
+    return f'<div class="table-scroll"><table{direction}>\n'
 
 
 def _table_close(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
     return "</table></div>\n"
+
+
+def _item(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    """An item; on a checklist with a box that nobody can tick here, named by the item's words."""
+    checked = tokens[index].meta.get("checked")
+    if checked is None:
+        return "<li>"
+    words = next((words_of(token) for token in tokens[index:] if token.type == "inline"), "")
+    name = escapeHtml(words[:LONGEST_NAME] or "Task")
+    return f'<li class="task"><input aria-label="{name}"{" checked" if checked else ""}>'
 
 
 def _cell(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
@@ -218,17 +203,22 @@ def _cell(_: Any, tokens: Sequence[Token], index: int, options: Any, env: Any) -
 
 
 def _parser() -> MarkdownIt:
-    """CommonMark with tables, strikethrough and math; raw HTML is text.
+    """CommonMark with tables, strikethrough, checklists, math and a few HTML tags.
 
     Reference definitions are off: one that comes late would change blocks already given out.
     """
-    md = MarkdownIt("commonmark", {"html": False, "maxNesting": 40})
+    md = MarkdownIt("commonmark")
+    md.inline = CjkInline()
+    options = {"html": False, "maxNesting": DEEPEST + 4, "tasklists": True}
+    md.configure("commonmark", options_update=options)
     md.enable(["table", "strikethrough"]).disable(["reference", "html_block", "html_inline"])
-    math_plugin(md)
+    for plugin in (places_plugin, math_plugin, fence_plugin, tag_plugin, text_plugin):
+        plugin(md)
     rules = {
         "fence": _fence, "code_block": _fence, "image": _image, "math_inline": _math_inline,
-        "math_inline_double": _math_display, "math_block": _math_block, "table_open": _table_open,
-        "table_close": _table_close, "th_open": _cell, "td_open": _cell,
+        "math_inline_double": _math_display, "math_block": _math_block, "math_open": _math_open,
+        "math_open_block": _math_open_block, "table_open": _table_open,
+        "table_close": _table_close, "th_open": _cell, "td_open": _cell, "list_item_open": _item,
     }  # fmt: skip
     for name, rule in rules.items():
         md.add_render_rule(name, rule)

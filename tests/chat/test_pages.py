@@ -60,7 +60,7 @@ def test_the_first_message_makes_a_conversation(
     assert response["Location"] == f"/chat/{conversation.id}/"
     ended(Message.objects.get(role="assistant"))
     html = page(owner_client, conversation)
-    assert "<p>The Nile.</p>" in html
+    assert '<p dir="auto">The Nile.</p>' in html
     assert "Longest river on earth?" in html
 
 
@@ -104,7 +104,7 @@ def test_sending_gives_both_messages(
     scripted.reply("More.")
     gate.set()
     ended(waiting)
-    assert "<p>More.</p>" in text(owner_client.get(f"/chat/messages/{waiting.id}/"))
+    assert '<p dir="auto">More.</p>' in text(owner_client.get(f"/chat/messages/{waiting.id}/"))
 
 
 def test_without_htmx_sending_redirects(
@@ -168,7 +168,7 @@ def test_versions_can_be_gone_through(
     ended(Message.objects.exclude(id=first.id).get(role="assistant"))
     response = owner_client.post(f"/chat/messages/{first.id}/select/", headers=HTMX)
     assert "Version 1 of 2" in text(response)
-    assert "<p>one</p>" in text(response)
+    assert '<p dir="auto">one</p>' in text(response)
 
 
 def test_editing(
@@ -514,3 +514,27 @@ def test_pages_keep_the_policy(owner_client: Client, conversation: Conversation)
     """No inline script, style or handler: the policy would block it anyway."""
     html = page(owner_client, conversation) + text(owner_client.get("/"))
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", html)
+
+
+def test_words_run_in_their_own_direction(
+    owner_client: Client, conversation: Conversation, scripted: ScriptedEngine
+) -> None:
+    services.conversation_configure(conversation=conversation, title="שיחה")
+    scripted.reply("שלום")
+    say(conversation, "שלום")
+    html = page(owner_client, conversation)
+    for element in (
+        '<h1 class="visually-hidden" id="page-title" dir="auto">שיחה',
+        '<span class="conversation__title" dir="auto">שיחה',
+        '<div class="message__words" dir="auto" hx-disable>שלום',
+    ):
+        assert element in html
+    fields = [
+        html,
+        text(owner_client.get(f"/chat/{conversation.id}/rename/")),
+        text(owner_client.get(f"/chat/messages/{conversation.messages.first().id}/edit/")),  # type: ignore[union-attr]
+        text(owner_client.get("/agents/")),
+    ]
+    for one in fields:
+        found = re.findall(r"<(?:textarea|input)[^>]*>", one)
+        assert any('dir="auto"' in field for field in found)

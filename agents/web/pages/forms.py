@@ -98,7 +98,13 @@ class GoalForm(forms.Form):
         max_length=20_000,
         error_messages={"required": "Say what is to be achieved."},
         widget=forms.Textarea(
-            attrs={"class": "textarea", "rows": 3, "placeholder": EXAMPLES[0], "autofocus": True}
+            attrs={
+                "class": "textarea",
+                "rows": 3,
+                "placeholder": EXAMPLES[0],
+                "autofocus": True,
+                "dir": "auto",
+            }
         ),
     )
     model = _model_field()
@@ -150,7 +156,7 @@ class ForkForm(forms.Form):
     thought = Lines(
         required=False,
         max_length=20_000,
-        widget=forms.Textarea(attrs={"class": "textarea", "rows": 2}),
+        widget=forms.Textarea(attrs={"class": "textarea", "rows": 2, "dir": "auto"}),
     )
     action = forms.ChoiceField(required=False, widget=forms.Select(attrs={"class": "select"}))
     action_input = JSONObjectField(

@@ -120,7 +120,7 @@ def test_a_late_page_gets_everything_at_once(answer: Message) -> None:
     events = [log(run, "text", text="First.\n\nSecond "), log(run, "text", text="**bold**")]
     [(kind, target, inner)] = Frame(ReplyRenderer(run).start(events)).swaps
     assert (kind, target) == ("innerHTML", f"message-{answer.id}-body")
-    assert "<p>First.</p>" in inner
+    assert '<p dir="auto">First.</p>' in inner
     assert "<strong>bold</strong>" in inner
     assert 'data-state="writing"' in inner
 

@@ -12,7 +12,7 @@ from chat.rendering.markdown import HTML, MATHML, MarkdownStream, render
 from tests.chat.rendering.corpus import HOSTILE, ORDINARY
 
 ALLOWED_TAGS = set(HTML) | set(MATHML)
-ALLOWED_ATTRIBUTES = {"target", "rel"}.union(*HTML.values(), *MATHML.values())
+ALLOWED_ATTRIBUTES = {"target", "rel", "type", "disabled"}.union(*HTML.values(), *MATHML.values())
 
 
 class Inspector(HTMLParser):
@@ -57,9 +57,10 @@ def test_streamed_is_final_for_texts_put_together() -> None:
 
 def test_finished_blocks_are_given_out_once() -> None:
     renderer = MarkdownStream()
-    assert renderer.feed("First.\n\nSecond") == ("", "<p>First.</p>\n<p>Second</p>\n")
-    assert renderer.feed(" one.\n") == ("<p>First.</p>\n", "<p>Second one.</p>\n")
-    assert renderer.feed("More.") == ("", "<p>Second one.\nMore.</p>\n")
+    first, second = '<p dir="auto">First.</p>\n', '<p dir="auto">Second one.</p>\n'
+    assert renderer.feed("First.\n\nSecond one") == ("", first + second.replace(".", ""))
+    assert renderer.feed(".\n") == (first, second)
+    assert renderer.feed("More.") == ("", '<p dir="auto">Second one.<br>\nMore.</p>\n')
 
 
 def test_a_long_text_is_not_rendered_again_and_again() -> None:
@@ -97,7 +98,9 @@ def test_code_has_language_colours_and_a_button() -> None:
 
 
 def test_code_of_an_unknown_language_is_plain() -> None:
-    assert "<pre><code>x &lt; 1\n</code></pre>" in render("```nonsense\nx < 1\n```")
+    assert '<pre dir="ltr"><code dir="ltr">x &lt; 1\n</code></pre>' in render(
+        "```nonsense\nx < 1\n```"
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ def test_math_is_mathml(text: str) -> None:
 
 
 def test_unreadable_math_shows_its_source() -> None:
-    assert "<code>\\left( x</code>" in render("$\\left( x$")
+    assert '<code dir="ltr">\\left( x</code>' in render("$\\left( x$")
 
 
 def test_money_is_not_math() -> None:
@@ -123,6 +126,13 @@ def test_tables_align_without_style() -> None:
 @pytest.mark.parametrize(
     "text",
     ["[" * 20_000, "*a " * 20_000, "> " * 5_000, "\\[" * 20_000, "$a " * 20_000, "`" * 20_001,
+     "<b>" * 20_000, "<b>" * 9_000 + "</i>" * 9_000, "<b>" * 5_000 + "</b>" * 5_000,
+     "<details>\n" * 2_000, "<details>\n" * 2_000 + "</details>", "$$\n\n" * 3_000,
+     "$$" + "\n" * 20_000, "a" * 20_000 + "$", "$x" + "a" * 20_000, "a:" * 20_000,
+     "\\begin{align}\n" * 3_000, "\\[x\n\n" * 3_000, "```md\n" * 3_000, "```md\n\n```\nx\n" * 1_000,
+     "https://" * 5_000, "https://a.b/" + "(" * 9_000 + ")" * 9_500, "**：" * 5_000,
+     "- [ ] x\n" * 2_000,
+     "\\begin{matrix} " * 2_000, "$\\alpha $" * 2_000, "` <b>" * 5_000,
      "\\(" * 20_000, "- " * 3_000, "|a" * 5_000 + "\n" + "|-" * 5_000, "$" + "{" * 1_900 + "$"],
 )  # fmt: skip
 def test_hostile_length_ends(text: str) -> None:
@@ -133,4 +143,6 @@ def test_hostile_length_ends(text: str) -> None:
 
 
 def test_names_of_functions_keep_their_distance() -> None:
-    assert '<mo form="prefix" lspace="0.17em" rspace="0.17em">log</mo>' in render("$n \\log n$")
+    html = render("$n \\log n$")
+    assert "<mi>log</mi>" in html
+    assert '<mo lspace="0.1667em">\u2061</mo><mi>n</mi>' in html

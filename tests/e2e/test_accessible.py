@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.resources
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -53,7 +52,7 @@ LIBRARY: dict[str, set[str]] = {}
 
 
 @pytest.fixture(scope="module")
-def pages(site: tuple[CortexServer, RemoteModel], browser: Browser) -> Iterator[dict[str, str]]:
+def pages(site: tuple[CortexServer, RemoteModel], browser: Browser) -> dict[str, str]:
     """Every page by a name: those of an answered chat and of a finished run among them."""
     server, remote = site
     remote.scripts["sum"] = [
@@ -66,7 +65,7 @@ def pages(site: tuple[CortexServer, RemoteModel], browser: Browser) -> Iterator[
     chat = _answered(page, server)
     run = _finished(page, server)
     context.close()
-    yield {
+    return {
         "start": "/",
         "chat": chat,
         "settings": f"{chat}settings/",

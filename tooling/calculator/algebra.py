@@ -44,12 +44,13 @@ GREEK = frozenset(
 )
 NAMES = frozenset(FUNCTIONS)
 VARIABLE = re.compile("[A-Za-z](_?[0-9]+)?")
-UNITS = frozenset(
-    """mm cm dm km mg kg ml cl dl lb lbs oz ft inch inches foot feet yard yards mile miles mph kmh
+_UNITS = """
+    mm cm dm km mg kg ml cl dl lb lbs oz ft in inch inches foot feet yard yards mile miles mph kmh
     ms sec second seconds minute minutes hour hours day days week weeks month months year years
     kb mb gb tb kib mib gib kw kwh hz khz mhz ghz usd eur gbp chf jpy inr dollar dollars euro euros
-    meter meters metre metres gram grams liter liters litre litres celsius fahrenheit""".split()
-)
+    meter meters metre metres gram grams liter liters litre litres celsius fahrenheit
+"""
+UNITS = frozenset(_UNITS.split())
 
 
 @dataclass(frozen=True)

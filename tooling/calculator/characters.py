@@ -43,9 +43,24 @@ SAME = {
     "＿": "_",
 }
 LETTERS = {
-    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ϵ": "epsilon"},
-    **{"θ": "theta", "ϑ": "theta", "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma"},
-    **{"ω": "omega", "π": "pi", "τ": "tau", "φ": "phi", "ϕ": "phi", "∞": "oo"},
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "ϵ": "epsilon",
+    "θ": "theta",
+    "ϑ": "theta",
+    "λ": "lambda",
+    "μ": "mu",
+    "ρ": "rho",
+    "σ": "sigma",
+    "ω": "omega",
+    "π": "pi",
+    "τ": "tau",
+    "φ": "phi",
+    "ϕ": "phi",
+    "∞": "oo",
 }
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")

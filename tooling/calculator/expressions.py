@@ -30,9 +30,17 @@ MAX_DEPTH = 50
 # How tightly an operator binds to its left; `^` groups to the right.
 BINDING = {
     **dict.fromkeys(COMPARISONS, 1),
-    **{"+": 10, "-": 10},
-    **{"*": 20, "/": 20, "//": 20, "mod": 20, "of": 20, "off": 20},
-    **{"^": 30, "C": 35, "P": 35},
+    "+": 10,
+    "-": 10,
+    "*": 20,
+    "/": 20,
+    "//": 20,
+    "mod": 20,
+    "of": 20,
+    "off": 20,
+    "^": 30,
+    "C": 35,
+    "P": 35,
 }
 IMPLICIT = 20  # 2pi, 3(4+5): as `*`
 SIGN = 25  # -3^2 is -(3^2)

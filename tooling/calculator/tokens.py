@@ -49,19 +49,49 @@ class Token:
 
 
 OPERATORS = {
-    **{"**": "^", "==": "=", "<>": "!=", "≠": "!=", "≤": "<=", "≥": ">=", "of": "of"},
-    **{"mod": "mod", "÷": "/"},
+    "**": "^",
+    "==": "=",
+    "<>": "!=",
+    "≠": "!=",
+    "≤": "<=",
+    "≥": ">=",
+    "of": "of",
+    "mod": "mod",
+    "÷": "/",
 }  # how they are spelled -> operator
 LATEX = {
     **dict.fromkeys(["times", "cdot", "ast"], "*"),
-    **{"div": "/", "bmod": "mod", "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]"},
-    **{"le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">="},
-    **{"ne": "!=", "neq": "!=", "lt": "<", "gt": ">"},
-    **{"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"},
+    "div": "/",
+    "bmod": "mod",
+    "lbrace": "{",
+    "rbrace": "}",
+    "lbrack": "[",
+    "rbrack": "]",
+    "le": "<=",
+    "leq": "<=",
+    "leqslant": "<=",
+    "ge": ">=",
+    "geq": ">=",
+    "geqslant": ">=",
+    "ne": "!=",
+    "neq": "!=",
+    "lt": "<",
+    "gt": ">",
+    "lfloor": "⌊",
+    "rfloor": "⌋",
+    "lceil": "⌈",
+    "rceil": "⌉",
     **dict.fromkeys(["vert", "lvert", "rvert"], "|"),
     **dict.fromkeys(["degree", "circ"], "°"),
-    **{"frac": "\\frac", "dfrac": "\\frac", "tfrac": "\\frac", "cfrac": "\\frac"},
-    **{"sqrt": "\\sqrt", "binom": "\\binom", "%": "%", "{": "{", "}": "}"},
+    "frac": "\\frac",
+    "dfrac": "\\frac",
+    "tfrac": "\\frac",
+    "cfrac": "\\frac",
+    "sqrt": "\\sqrt",
+    "binom": "\\binom",
+    "%": "%",
+    "{": "{",
+    "}": "}",
 }  # command -> operator
 LATEX_SPACE = {
     *("left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "quad"),
@@ -109,7 +139,9 @@ QUESTION = re.compile(
     r"\b:?)?\s*=?",
     re.IGNORECASE,
 )
-DISPLAYED = re.compile(r"\s*(\$\$?)(?P<body>[^$]+)\1\s*|\s*\\[(\[](?P<other>.+)\\[)\]]\s*", re.DOTALL)
+DISPLAYED = re.compile(
+    r"\s*(\$\$?)(?P<body>[^$]+)\1\s*|\s*\\[(\[](?P<other>.+)\\[)\]]\s*", re.DOTALL
+)
 DATE = re.compile(
     r"(?<![\w.])(?:(?:1[5-9]|20)\d\d(?:-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2}|-0\d)"
     r"|\d{1,2}([/.-])\d{1,2}\1(?:1[5-9]|20)\d\d)(?![\w.])"

@@ -8,25 +8,23 @@ from fractions import Fraction
 
 from tooling.calculator.tokens import CalculationError, Kind, Token
 
-UNITS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
-    )
-}
-TENS = {
-    word: number
-    for number, word in zip(
-        range(20, 100, 10),
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(),
-        strict=True,
-    )
-}
+_BELOW_TWENTY = """zero one two three four five six seven eight nine ten eleven twelve thirteen
+    fourteen fifteen sixteen seventeen eighteen nineteen"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+UNITS = {word: number for number, word in enumerate(_BELOW_TWENTY.split())}
+TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), start=2)}
 SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 PARTS = {
-    **{"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4},
-    **{"fifth": 5, "fifths": 5, "tenth": 10, "tenths": 10},
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "thirds": 3,
+    "quarter": 4,
+    "quarters": 4,
+    "fifth": 5,
+    "fifths": 5,
+    "tenth": 10,
+    "tenths": 10,
 }
 SINGULAR = {"half", "third", "quarter", "fifth", "tenth"}
 PLURAL = PARTS.keys() - SINGULAR
@@ -102,11 +100,15 @@ def _word(tokens: list[Token], place: int, before: list[Token]) -> tuple[Token |
     if phrase:
         kind, text = PHRASES[phrase]
         return replace(token, kind=kind, text=text, worded=True), len(phrase)
-    if word == "factorial" and before and (before[-1].kind is Kind.NUMBER or before[-1].text == ")"):
+    if word == "factorial" and before and _is_complete(before[-1]):
         return token.as_operator("!"), 1
     if word == "the":
         return None, 1
     return (token.as_operator("and") if word == "and" else token), 1
+
+
+def _is_complete(token: Token) -> bool:
+    return token.kind is Kind.NUMBER or token.text == ")"
 
 
 def _article(tokens: list[Token], place: int) -> tuple[Token | None, int] | None:

@@ -83,8 +83,8 @@ def _advice(error: BaseException) -> str:
     match error:
         case ValueError() if "integer string conversion" in str(error):
             return (
-                f"\nA number is written with up to {stand_ins.MAX_DIGITS:,} digits. Of a larger one "
-                "show a part (n % 10**20), or its length (math.log10(n))."
+                f"\nA number is written with up to {stand_ins.MAX_DIGITS:,} digits. Of a larger "
+                "one show a part (n % 10**20), or its length (math.log10(n))."
             )
         case SyntaxError() if (error.text or "").lstrip().startswith(SHELL):
             return "\nThere is no shell and no installer here: only Python can be run."

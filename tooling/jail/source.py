@@ -29,7 +29,9 @@ CONTINUED = re.compile(r"[ \t]*\.\.\.:?(?: (?P<code>.*)|[ \t]*)$")
 PROSE = re.compile(r"\s*(?:[-*#>]+ +)?[A-Z][\w'’-]*,?(?: +\S+){2,}[.:!?]\**\s*$")
 NUMBERED = re.compile(r"\s*In \[\d*\]:")  # an annotation, to Python's eyes
 # Around a fence or prompts, these say that they stand in a docstring of a program.
-CODE = re.compile(r"\s*(?:(?:async )?def |class |import \w|from \S+ import |@\w|return\b|\"{3}|'{3})")
+CODE = re.compile(
+    r"\s*(?:(?:async )?def |class |import \w|from \S+ import |@\w|return\b|\"{3}|'{3})"
+)
 INVISIBLE = str.maketrans({"\u00a0": " ", "\u200b": "", "\ufeff": "", "\u2028": "\n"})
 
 
@@ -68,7 +70,7 @@ def _candidates(text: str) -> Iterator[str]:
 
 
 def _marked(text: str) -> str | None:
-    """What is a program by its marks, though it has an error: the error shall be of its own line."""
+    """What is a program by its marks, though it has an error: its own line shall be named."""
     fenced = _fenced(text)
     return _prompted(fenced if fenced is not None else text) or fenced
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tooling.calculator.nodes import Binary, Call, Name, Node, Number, Unary, bare
-from tooling.calculator.tokens import CalculationError, Kind, Token
+from tooling.calculator.tokens import CalculationError, Kind, Token, shortened
 
 PERCENT = {"%", "‰"}
 TEMPERATURES = {"c", "f", "k", "celsius", "fahrenheit", "kelvin"}
@@ -22,7 +22,9 @@ def check_left(operator: str, left: Node, token: Token) -> None:
     if operator == "off" and not is_percent(left):
         raise CalculationError('"off" takes a percentage: 20% off 50.')
     if operator == "of" and isinstance(left, Number) and left.text.isdigit():
-        raise CalculationError(f'"of" takes a part: 15% of 80, 1/2 of 10; not {left.text} of.')
+        raise CalculationError(
+            f'"of" takes a part: 15% of 80, 1/2 of 10; not {shortened(left.text)} of.'
+        )
 
 
 def check_right(operator: str, left: Node, right: Node) -> None:
@@ -86,8 +88,13 @@ def check_implicit(left: Node, token: Token) -> None:
             "write (1/2)*x, or 1/(2*x)."
         )
     if isinstance(last, Number) and token.text == "\\frac":
+        number = shortened(last.text)
         raise CalculationError(
-            f"A number before \\frac is not clear: write {last.text} + or {last.text} * before it."
+            f"A number before \\frac is not clear: write {number} + or {number} * before it."
+        )
+    if isinstance(last, Number) and last.text.endswith(".") and not token.spaced:
+        raise CalculationError(
+            "Digits that repeat, as in 0.(3), are not known here: write the fraction, 1/3."
         )
     if isinstance(last, Binary) and last.operator == "^" and _is_run_on(last, token):
         raise CalculationError(

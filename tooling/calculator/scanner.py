@@ -118,8 +118,8 @@ class _Scanner:
         divided = self.last is not None and self.last.text == "/"
         if int(top) >= int(bottom) or divided or after.startswith(BINDING_TIGHTLY):
             raise CalculationError(
-                f'"{shortened(text)}" is not clear: for a mixed number write ({whole} + '
-                f"{top}/{bottom}), for a product {whole} * {top}/{bottom}."
+                f'"{shortened(text)}" is not clear: for a mixed number write (2 + 1/2), for a '
+                "product 2 * 1/2."
             )
         return self.mixed(whole, top, bottom)
 
@@ -135,10 +135,9 @@ class _Scanner:
         if inside in ("(", "{"):
             return self.token(Kind.NUMBER, text.replace(",", ""))
         if inside in OPTIONAL or any(group[0] == "0" for group in text.split(",")[1:]):
-            apart = ", ".join(text.split(","))
             raise CalculationError(
-                f'"{text}" is not clear: write {text.replace(",", "")}, or {apart} with a space '
-                "for several values."
+                f'"{shortened(text)}" is not clear in the brackets of a function: write thousands '
+                "without a comma, and a space between several values."
             )
         number, *others = text.split(",")
         made = self.token(Kind.NUMBER, number)

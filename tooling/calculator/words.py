@@ -14,20 +14,10 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 UNITS = {word: number for number, word in enumerate(_BELOW_TWENTY.split())}
 TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), start=2)}
 SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-PARTS = {
-    "half": 2,
-    "halves": 2,
-    "third": 3,
-    "thirds": 3,
-    "quarter": 4,
-    "quarters": 4,
-    "fifth": 5,
-    "fifths": 5,
-    "tenth": 10,
-    "tenths": 10,
-}
-SINGULAR = {"half", "third", "quarter", "fifth", "tenth"}
-PLURAL = PARTS.keys() - SINGULAR
+SINGULAR = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
+SINGULAR |= {"eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100, "thousandth": 1000}
+PLURAL = {f"{word}s": number for word, number in SINGULAR.items()} | {"halves": 2}
+PARTS = SINGULAR | PLURAL
 COUNTED = UNITS | TENS
 NUMBER_WORDS = COUNTED.keys() | SCALES.keys()
 

@@ -86,6 +86,8 @@ def _advice(error: BaseException) -> str:
                 f"\nA number is written with up to {stand_ins.MAX_DIGITS:,} digits. Of a larger "
                 "one show a part (n % 10**20), or its length (math.log10(n))."
             )
+        case MemoryError():
+            return "\nThere is no more memory: keep less at once, as a generator does."
         case SyntaxError() if (error.text or "").lstrip().startswith(SHELL):
             return "\nThere is no shell and no installer here: only Python can be run."
     return ""

@@ -16,7 +16,8 @@ LABEL = re.compile(
     r"\s*(?:%%)?(?:(?:python3?|py|ipython)(?:[ \t]+code)?[ \t]*:?|code[ \t]*:)[ \t]*\n(?=.*\S)",
     re.IGNORECASE | re.DOTALL,
 )
-PYTHON = {"", "python", "python3", "py", "py3", "ipython", "pycon", "python-repl", "repl"}
+_TAGS = "python python3 py py3 ipython pycon python-repl repl python_repl tool_code code"
+PYTHON = {"", *_TAGS.split()}
 FENCE = re.compile(
     r"^(?P<indent>[ \t>]*)(?P<mark>`{3,}|~{3,})[ \t]*\{?\.?(?P<tag>[\w+-]*)[^\n`]*\n"
     r"(?P<code>.*?)(?:^[ \t>]*(?P=mark)[`~]*[ \t]*$|\Z)",
@@ -24,7 +25,7 @@ FENCE = re.compile(
 )
 ONE_LINE = re.compile(r"(`{3,})(?:(?:python3?|py)[ \t]+)?(?P<code>[^`\n]+)\1", re.I)
 SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)(?P<code>.+?)(?<!`)\1(?!`)", re.DOTALL)
-PROMPT = re.compile(r"[ \t]*(?:>>>|In \[\d*\]:)(?: (?P<code>.*)|[ \t]*)$")
+PROMPT = re.compile(r"[ \t]*(?:>>>|In \[\d*\]:) ?(?P<code>.*)$")
 CONTINUED = re.compile(r"[ \t]*\.\.\.:?(?: (?P<code>.*)|[ \t]*)$")
 PROSE = re.compile(r"\s*(?:[-*#>]+ +)?[A-Z][\w'’-]*,?(?: +\S+){2,}[.:!?]\**\s*$")
 NUMBERED = re.compile(r"\s*In \[\d*\]:")  # an annotation, to Python's eyes

@@ -299,6 +299,8 @@ REFUSED = {
     "log(1,024)": "not clear",
     "round(1,234)": "not clear",
     "3 of 4": "takes a part",
+    "0.(3)": "write the fraction",
+    "1.(6) + 1": "write the fraction",
     "3! !": "need brackets",
     "10!!!": "need brackets",
     "2 3": "no operator",

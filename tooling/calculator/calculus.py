@@ -92,6 +92,8 @@ def _solved(zeros: list[sympy.Expr], unknowns: list[sympy.Symbol]) -> Solutions:
         found = sympy.solve(system, unknowns, dict=True)
     except NotImplementedError as error:
         raise CalculationError("No way is known to solve this.") from error
+    if not found and not any(map(sympy.simplify, zeros)):  # sin²(x) + cos²(x) = 1
+        return Solutions((), always=True)
     if any(value.has(sympy.RootOf) for solution in found for value in solution.values()):
         found = [{unknowns[0]: root} for root in sympy.Poly(zeros[0], unknowns[0]).nroots()]
     return Solutions(tuple(found))

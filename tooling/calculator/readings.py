@@ -11,6 +11,7 @@ from tooling.calculator.tokens import CalculationError, Kind, Token
 
 # Their names are variables.
 BINDERS = {"solve", "diff", "derivative", "integrate", "integral", "limit", "sum", "product"}
+BINDERS |= {"prod", "fsum"}
 COMPARISONS = {"=", "!=", "<", ">", "<=", ">="}
 CHOICES = {"ncr": "C", "npr": "P", "choose": "C"}
 
@@ -37,7 +38,7 @@ def _products(tokens: list[Token]) -> list[Token]:
     merged = {f"x{tokens[at + 1].text}" for at in numbered if not tokens[at + 1].spaced}
     if merged and merged <= others:
         return _merged(tokens, numbered)
-    bound = any(token.text in BINDERS for token in tokens)
+    bound = any(token.text.lower() in BINDERS for token in tokens)
     if numbered and not (others or bound or _counts(merged)):
         return _replaced(tokens, [*numbered, *opened], lambda token: token.as_operator("*"))
     if numbered:
@@ -108,7 +109,7 @@ def _imaginary(tokens: list[Token]) -> list[Token]:
         if token.text in ("j", "J") and at and tokens[at - 1].kind is Kind.NUMBER
         if not token.spaced
     ]
-    if not tight or any(token.text in BINDERS for token in tokens):
+    if not tight or any(token.text.lower() in BINDERS for token in tokens):
         return tokens
     letters = {tokens[at].text for at in tight}
     places = [at for at, token in enumerate(tokens) if token.text in letters]

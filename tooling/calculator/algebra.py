@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
-from tooling.calculator import bounds
-from tooling.calculator.expressions import Binary, Call, Name, Node, Number, Sequence, Unary, parse
-from tooling.calculator.functions import BINDERS, FUNCTIONS, call
-from tooling.calculator.tokens import CalculationError
+from tooling.calculator import bounds, comparisons
+from tooling.calculator.expressions import parse
+from tooling.calculator.functions import FUNCTIONS, call
+from tooling.calculator.nodes import (
+    Binary,
+    Call,
+    Comparison,
+    Group,
+    Name,
+    Node,
+    Number,
+    Sequence,
+    Unary,
+    bare,
+    walk,
+)
+from tooling.calculator.readings import BINDERS
+from tooling.calculator.tokens import CalculationError, shortened
 
 CONSTANTS = {
     "pi": sympy.pi,
@@ -29,6 +43,14 @@ GREEK = frozenset(
     ["alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu", "rho", "sigma", "omega"]
 )
 NAMES = frozenset(FUNCTIONS)
+VARIABLE = re.compile("[A-Za-z](_?[0-9]+)?")
+_UNITS = """
+    mm cm dm km mg kg ml cl dl lb lbs oz ft in inch inches foot feet yard yards mile miles mph kmh
+    ms sec second seconds minute minutes hour hours day days week weeks month months year years
+    kb mb gb tb kib mib gib kw kwh hz khz mhz ghz usd eur gbp chf jpy inr dollar dollars euro euros
+    meter meters metre metres gram grams liter liters litre litres celsius fahrenheit
+"""
+UNITS = frozenset(_UNITS.split())
 
 
 @dataclass(frozen=True)
@@ -41,29 +63,15 @@ class Calculated:
 
 def calculate(text: str) -> Calculated:
     """Calculate what is written. Raises CalculationError."""
-    tree = parse(text, NAMES)
+    tree = bare(parse(text, NAMES))
     value = Calculation(tree).value(tree)
     if isinstance(value, sympy.Equality):
-        value = call("solve", [value]) if value.free_symbols else _holds(value)
+        if value.free_symbols:
+            value = call("solve", [value])
+        else:
+            value = comparisons.equal(value.lhs, value.rhs)
     decimal = any(isinstance(node, Number) and "." in node.text for node in walk(tree))
     return Calculated(value, decimal or (isinstance(tree, Call) and tree.name == "round"))
-
-
-def walk(node: Node) -> Iterator[Node]:
-    yield node
-    for part in _parts(node):
-        yield from walk(part)
-
-
-def _parts(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Call(_, parts) | Sequence(parts):
-            return parts
-        case Unary(_, operand):
-            return (operand,)
-        case Binary(_, left, right):
-            return (left, right)
-    return ()
 
 
 class Calculation:
@@ -71,9 +79,7 @@ class Calculation:
 
     def __init__(self, tree: Node) -> None:
         calls = [node for node in walk(tree) if isinstance(node, Call) and node.name in BINDERS]
-        arguments = [argument for node in calls for argument in node.arguments[1:]]
-        named = [part for argument in arguments for part in walk(argument)]
-        self.variables = {node.name for node in named if isinstance(node, Name)} - {"pi", "oo"}
+        self.variables = {name for node in calls for name in _bound(node)} - {"pi", "oo"}
 
     def value(self, node: Node) -> Any:
         match node:
@@ -81,10 +87,14 @@ class Calculation:
                 return bounds.bounded(bounds.literal(text))
             case Name(name):
                 return self.named(name)
+            case Group(inner):
+                return self.value(inner)
             case Unary(operator, operand):
                 return self.unary(operator, self.number(operand))
-            case Binary("=", left, right):
+            case Comparison(("=",), (left, right)):
                 return sympy.Eq(self.number(left), self.number(right), evaluate=False)
+            case Comparison(operators, operands):
+                return comparisons.holds(operators, [self.number(item) for item in operands])
             case Binary(operator, left, right):
                 return self.binary(operator, self.number(left), self.number(right))
             case Call(name, arguments):
@@ -94,8 +104,10 @@ class Calculation:
         raise CalculationError("The expression is not understood.")
 
     def number(self, node: Node) -> sympy.Expr:
-        """Make a value that can be calculated with."""
+        """Make a value that can be calculated with. Square brackets may group, too."""
         value = self.value(node)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
         if not isinstance(value, sympy.Expr):
             raise CalculationError(
                 "A list, an equation or a truth value cannot be calculated with."
@@ -105,13 +117,11 @@ class Calculation:
     def named(self, name: str) -> sympy.Expr:
         if name in CONSTANTS and name not in self.variables:
             return CONSTANTS[name]
-        letter, rest = name[:1], name[1:].lstrip("_")
-        if name in GREEK or (letter.isalpha() and (not rest or rest.isdigit())):
+        if name in GREEK or VARIABLE.fullmatch(name):
             return sympy.Symbol(name)
-        raise CalculationError(
-            f'The name "{name}" is unknown. Variables are single letters (a product is x*y); '
-            "functions are sqrt, sin, log, exp, solve, diff, integrate and the like."
-        )
+        if name.lower() in CONSTANTS and len(name) > 1:
+            return CONSTANTS[name.lower()]
+        raise _unknown(name)
 
     def unary(self, operator: str, operand: sympy.Expr) -> sympy.Expr:
         match operator:
@@ -119,8 +129,12 @@ class Calculation:
                 return sympy.Mul(sympy.Integer(-1), operand)
             case "%":
                 return sympy.Mul(operand, sympy.Rational(1, 100))
+            case "‰":
+                return sympy.Mul(operand, sympy.Rational(1, 1000))
             case "°":
                 return sympy.Mul(operand, sympy.pi, sympy.Rational(1, 180))
+            case "!!":
+                return call("factorial2", [operand])
         return call("factorial", [operand])
 
     def binary(self, operator: str, left: sympy.Expr, right: sympy.Expr) -> sympy.Expr:
@@ -135,12 +149,35 @@ class Calculation:
                 return power(left, right)
             case "mod":
                 return call("mod", [left, right])
+            case "off":
+                return bounds.bounded(sympy.Mul(right, sympy.Add(1, sympy.Mul(-1, left))))
+            case "C":
+                return call("binomial", [left, right])
+            case "P":
+                return call("perm", [left, right])
         quotient = bounds.bounded(sympy.Mul(left, reciprocal(right)))
         return sympy.floor(quotient) if operator == "//" else quotient
 
 
-def _holds(equation: sympy.Equality) -> bool:
-    return bool(sympy.simplify(equation.lhs - equation.rhs) == 0)
+def _bound(node: Call) -> set[str]:
+    """The variables that a call names: the second argument, and all unknowns of `solve`."""
+    named = node.arguments[1:] if node.name == "solve" else node.arguments[1:2]
+    items = [item for n in named for item in (n.items if isinstance(n, Sequence) else (n,))]
+    return {item.name for item in items if isinstance(item, Name)}
+
+
+def _unknown(name: str) -> CalculationError:
+    short, stem = shortened(name), name.rstrip("0123456789").lower()
+    if stem in NAMES:
+        return CalculationError(
+            f'The name "{short}" is unknown: put the argument of {stem} into brackets.'
+        )
+    if name.lower() in UNITS:
+        return CalculationError(f'Units are not calculated with: leave "{short}" out.')
+    return CalculationError(
+        f'The name "{short}" is unknown. Variables are single letters (a product is x*y); '
+        "functions are sqrt, sin, log, exp, solve, diff, integrate and the like."
+    )
 
 
 def power(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:

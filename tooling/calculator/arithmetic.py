@@ -70,6 +70,19 @@ def choose(total: sympy.Expr, chosen: sympy.Expr) -> sympy.Expr:
     return sympy.binomial(total, chosen)
 
 
+def double_factorial(number: sympy.Expr) -> sympy.Expr:
+    """5!! = 5*3*1"""
+    if not number.is_Integer or number < -1:
+        raise CalculationError("Double factorials are those of whole numbers from -1 on: 5!!.")
+    bounds.check_factorial(number)
+    return sympy.factorial2(number)
+
+
+def truncate(number: sympy.Expr) -> sympy.Expr:
+    """-2.7 -> -2"""
+    return sympy.sign(number) * sympy.floor(sympy.Abs(number))
+
+
 def is_prime(number: sympy.Expr) -> bool:
     bounds.check_prime(number)
     return bool(sympy.isprime(number))

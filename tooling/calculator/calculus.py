@@ -8,6 +8,7 @@ from typing import Any
 import sympy
 
 from tooling.calculator import bounds
+from tooling.calculator.arithmetic import flat
 from tooling.calculator.tokens import CalculationError
 
 
@@ -41,12 +42,30 @@ def limit(expression: sympy.Expr, variable: Any, point: sympy.Expr) -> sympy.Exp
     return sympy.limit(expression, _variable(variable), point)
 
 
-def total(term: sympy.Expr, variable: Any, first: sympy.Expr, last: sympy.Expr) -> sympy.Expr:
-    return sympy.summation(term, (_variable(variable), first, last))
+def total(*arguments: Any) -> sympy.Expr:
+    """Add up the values of a term, as in sum(k^2, k, 1, 10), or numbers: sum(1, 2, 3)."""
+    if _runs(arguments):
+        return sympy.summation(arguments[0], arguments[1:])
+    return sympy.Add(*_numbers("sum", arguments))
 
 
-def product(term: sympy.Expr, variable: Any, first: sympy.Expr, last: sympy.Expr) -> sympy.Expr:
-    return sympy.product(term, (_variable(variable), first, last))
+def product(*arguments: Any) -> sympy.Expr:
+    if _runs(arguments):
+        return sympy.product(arguments[0], arguments[1:])
+    return sympy.Mul(*_numbers("product", arguments))
+
+
+def _runs(arguments: tuple[Any, ...]) -> bool:
+    """A term, its variable, from where to where."""
+    numbers = all(isinstance(argument, sympy.Expr) for argument in arguments)
+    return numbers and len(arguments) == 4 and isinstance(arguments[1], sympy.Symbol)
+
+
+def _numbers(name: str, arguments: tuple[Any, ...]) -> list[sympy.Expr]:
+    values = flat(arguments)
+    if any(value.free_symbols for value in values):
+        raise CalculationError(f"{name} takes numbers, or as in {name}(k^2, k, 1, 10) four things.")
+    return values
 
 
 def solve(*arguments: Any) -> Solutions:
@@ -73,6 +92,8 @@ def _solved(zeros: list[sympy.Expr], unknowns: list[sympy.Symbol]) -> Solutions:
         found = sympy.solve(system, unknowns, dict=True)
     except NotImplementedError as error:
         raise CalculationError("No way is known to solve this.") from error
+    if not found and not any(map(sympy.simplify, zeros)):  # sin²(x) + cos²(x) = 1
+        return Solutions((), always=True)
     if any(value.has(sympy.RootOf) for solution in found for value in solution.values()):
         found = [{unknowns[0]: root} for root in sympy.Poly(zeros[0], unknowns[0]).nroots()]
     return Solutions(tuple(found))

@@ -24,26 +24,24 @@ class Function:
     of_lists: bool = False  # takes lists and equations too
 
 
-exp, sinh, cosh, tanh = (
-    guarded(make, bounds.check_exponential)
-    for make in (sympy.exp, sympy.sinh, sympy.cosh, sympy.tanh)
-)
+GROWING = {
+    name: guarded(getattr(sympy, name), bounds.check_exponential)
+    for name in ("exp", "sinh", "cosh", "tanh", "coth", "sech", "csch")
+}
 FUNCTIONS: dict[str, Function] = {
     **{
         name: Function(make)
         for name, make in {
             "sqrt": sympy.sqrt,
             "cbrt": lambda x: arithmetic.root(x, sympy.Integer(3)),
-            "exp": exp,
+            **GROWING,
             "ln": arithmetic.log,
             "log2": lambda x: arithmetic.log(x, sympy.Integer(2)),
             "log10": lambda x: arithmetic.log(x, sympy.Integer(10)),
             **{name: getattr(sympy, name) for name in ("sin", "cos", "tan", "cot", "sec", "csc")},
             **{name: getattr(sympy, name) for name in ("asin", "acos", "atan", "acot")},
+            **{name: getattr(sympy, name) for name in ("asec", "acsc", "acoth")},
             **{f"arc{name}": getattr(sympy, f"a{name}") for name in ("sin", "cos", "tan")},
-            "sinh": sinh,
-            "cosh": cosh,
-            "tanh": tanh,
             **{name: getattr(sympy, name) for name in ("asinh", "acosh", "atanh")},
             "radians": lambda x: x * DEGREE,
             "degrees": lambda x: x / DEGREE,
@@ -57,7 +55,12 @@ FUNCTIONS: dict[str, Function] = {
             "im": sympy.im,
             "arg": sympy.arg,
             "conjugate": sympy.conjugate,
+            "trunc": arithmetic.truncate,
+            "isqrt": lambda x: sympy.floor(sympy.sqrt(x)),
+            "square": lambda x: sympy.Pow(x, 2),
+            "cube": lambda x: sympy.Pow(x, 3),
             "factorial": guarded(sympy.factorial, bounds.check_factorial),
+            "factorial2": arithmetic.double_factorial,
             "gamma": guarded(sympy.gamma, bounds.check_factorial),
             "isprime": arithmetic.is_prime,
             "factorint": arithmetic.prime_factors,
@@ -90,11 +93,37 @@ FUNCTIONS: dict[str, Function] = {
     "integrate": Function(calculus.integrate, 1, 4),
     "integral": Function(calculus.integrate, 1, 4),
     "limit": Function(calculus.limit, 3, 3),
-    "sum": Function(calculus.total, 4, 4),
-    "product": Function(calculus.product, 4, 4),
+    "sum": Function(calculus.total, 1, MANY, of_lists=True),
+    "product": Function(calculus.product, 1, MANY, of_lists=True),
+    "hypot": Function(lambda *n: sympy.sqrt(sympy.Add(*(sympy.Pow(x, 2) for x in n))), 2, MANY),
 }
-# Their names after the first argument are variables.
-BINDERS = {"solve", "diff", "derivative", "integrate", "integral", "limit", "sum", "product"}
+ALIASES = {
+    "lg": "log10",
+    "lb": "log2",
+    "fabs": "abs",
+    "sgn": "sign",
+    "signum": "sign",
+    "fact": "factorial",
+    "fac": "factorial",
+    "ncr": "binomial",
+    "choose": "binomial",
+    "npr": "perm",
+    "avg": "mean",
+    "prod": "product",
+    "fsum": "sum",
+    "power": "pow",
+    "nthroot": "root",
+    "arctan2": "atan2",
+    "int": "trunc",
+    "tg": "tan",
+    "ctg": "cot",
+    "cotg": "cot",
+    "cosec": "csc",
+    "arctg": "atan",
+    **{f"arc{name}": f"a{name}" for name in ("cot", "sec", "csc", "sinh", "cosh", "tanh")},
+    **{f"ar{name}": f"a{name}" for name in ("sinh", "cosh", "tanh")},
+}
+FUNCTIONS |= {alias: FUNCTIONS[name] for alias, name in ALIASES.items()}
 
 
 def call(name: str, arguments: list[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import operator
 import string
 import sys
@@ -11,25 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from tooling.jail import stand_ins
 from tooling.jail.names import NotAvailable, checked
-
-MODULES = (
-    *("math", "json", "datetime", "random", "itertools", "collections", "collections.abc", "re"),
-    *("string", "statistics", "functools", "fractions", "decimal", "heapq", "bisect", "textwrap"),
-    *("operator", "dataclasses", "typing", "enum"),
-)
-ALLOWED = (*MODULES, "__future__")
-# What these modules and the interpreter import lazily. Nothing can be opened once confined.
-NEEDED = (
-    *("time", "_strptime", "locale", "calendar", "numbers", "unicodedata", "linecache"),
-    *("copy", "contextlib", "warnings", "reprlib", "keyword", "weakref", "traceback"),
-    *("encodings.ascii", "encodings.latin_1", "encodings.cp1252", "encodings.cp437"),
-    *("encodings.utf_8_sig", "encodings.utf_16", "encodings.utf_32"),
-    *("encodings.utf_16_le", "encodings.utf_16_be", "encodings.utf_32_le", "encodings.utf_32_be"),
-    *("encodings.unicode_escape", "encodings.raw_unicode_escape"),
-)
-# They evaluate strings or walk attributes named by strings.
-WITHHELD = {"typing": {"get_type_hints", "ForwardRef"}, "operator": {"attrgetter", "methodcaller"}}
+from tooling.jail.offers import ALLOWED, NEEDED, ONLY, WITHHELD, refusal
 
 
 def preload() -> None:
@@ -41,6 +26,13 @@ def preload() -> None:
     vars(_facades["operator"]).update(attrgetter=_attrgetter, methodcaller=_methodcaller)
     vars(_facades["string"])["Formatter"] = _Formatter
     vars(_facades["functools"]).update(update_wrapper=_update_wrapper, wraps=_wraps)
+    vars(_facades["io"])["open"] = stand_ins.open_nothing
+    vars(_facades["time"])["sleep"] = stand_ins.sleep
+    vars(_facades["uuid"])["uuid1"] = stand_ins.make_uuid1
+    vars(_facades["zoneinfo"])["available_timezones"] = stand_ins.zone_names
+    for name in sorted(hashlib.algorithms_guaranteed):  # OpenSSL loads what they need
+        hashlib.new(name, usedforsecurity=False)
+    stand_ins.read_zones()
 
 
 def guarded_import(
@@ -57,17 +49,13 @@ def guarded_import(
         # C code of the standard library imports through its caller and ignores what comes back:
         # datetime.strftime does it with `time`.
         return None
-    raise ImportError(f'"{name}" is not available in the sandbox. {_offer()}')
-
-
-def _offer() -> str:
-    return f"Modules to use: {', '.join(MODULES)}."
+    raise ImportError(refusal(name))
 
 
 def _facade(name: str) -> types.ModuleType:
     module = import_module(name)
-    facade = types.ModuleType(name, module.__doc__)
-    public = getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]
+    facade = stand_ins.system() if name == "sys" else types.ModuleType(name, module.__doc__)
+    public = ONLY.get(name) or getattr(module, "__all__", None) or _public(module)
     withheld = WITHHELD.get(name, set())
     for key in public:
         value = getattr(module, key)
@@ -76,6 +64,10 @@ def _facade(name: str) -> types.ModuleType:
     for unused in ("__loader__", "__spec__", "__package__"):
         vars(facade).pop(unused)
     return facade
+
+
+def _public(module: types.ModuleType) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_")]
 
 
 def _attrgetter(*names: str) -> Callable[[Any], Any]:

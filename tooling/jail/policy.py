@@ -14,14 +14,16 @@ from typing import Any
 
 from tooling.jail.facades import guarded_import
 from tooling.jail.names import NotAvailable, allowed_attribute, checked
+from tooling.jail.stand_ins import NO_FILES, NO_INPUT, leave
 
 WITHHELD = {
-    "open": "files cannot be read or written; work with values in the program",
-    "input": "there is nobody to ask; put the value into the program",
+    "open": NO_FILES,
+    "input": NO_INPUT,
     "eval": "write the expression into the program itself",
     "exec": "write the statements into the program itself",
     "compile": "write the code into the program itself",
     "breakpoint": "there is no debugger",
+    "help": "documentation is not shown here",
 }
 READ_DICT = "__vars__"  # the builtin that stands in for reading `.__dict__`
 
@@ -42,6 +44,7 @@ def program_builtins() -> dict[str, Any]:
     names = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
     names |= {name: _withheld(name, reason) for name, reason in WITHHELD.items()}
     names |= {"getattr": _getattr, "hasattr": _hasattr, "setattr": _setattr, "delattr": _delattr}
+    names |= {"exit": leave, "quit": leave}
     names |= {"vars": _vars, READ_DICT: _vars, "__import__": guarded_import}
     return names | {"__build_class__": builtins.__build_class__}
 

@@ -5,27 +5,34 @@ from __future__ import annotations
 import ast
 import linecache
 import sys
+import time
 import traceback
 import types
 from typing import Any
 
-from tooling.jail import facades, policy
+from tooling.jail import facades, policy, source, stand_ins
 from tooling.jail.channel import Channel
 from tooling.jail.lockdown import Refused, ResourceLimits, confine
 
 FILENAME = "<code>"
+SHELL = ("!", "%", "pip ", "pip3 ", "python ", "python3 ", "$ ")
 
 
 def main(channel: Channel, limits: ResourceLimits, parent: int) -> None:
     facades.preload()
+    sys.set_int_max_str_digits(stand_ins.MAX_DIGITS)
+    stdout, stderr = sys.stdout, sys.stderr
+    stand_ins.protect_streams()
     try:
         channel.send({"ready": confine(limits, parent=parent)})
     except Refused as error:
         channel.send({"refused": str(error)})
         return
-    outcome = run(channel.receive()["code"])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    message = channel.receive()
+    stand_ins.end_at(time.monotonic() + message["seconds"])
+    outcome = run(source.program(message["code"]))
+    stdout.flush()
+    stderr.flush()
     channel.send(outcome)
 
 
@@ -66,9 +73,24 @@ def explain(error: BaseException) -> str:
     try:
         report = traceback.TracebackException.from_exception(error, compact=True)
         _keep_own_frames(report)
-        return "".join(report.format()).rstrip("\n")
+        return "".join(report.format()).rstrip("\n") + _advice(error)
     except BaseException:  # noqa: BLE001 - the exception's own methods failed
         return type(error).__name__
+
+
+def _advice(error: BaseException) -> str:
+    """What helps with an error whose own words lead elsewhere."""
+    match error:
+        case ValueError() if "integer string conversion" in str(error):
+            return (
+                f"\nA number is written with up to {stand_ins.MAX_DIGITS:,} digits. Of a larger "
+                "one show a part (n % 10**20), or its length (math.log10(n))."
+            )
+        case MemoryError():
+            return "\nThere is no more memory: keep less at once, as a generator does."
+        case SyntaxError() if (error.text or "").lstrip().startswith(SHELL):
+            return "\nThere is no shell and no installer here: only Python can be run."
+    return ""
 
 
 def _keep_own_frames(report: traceback.TracebackException) -> None:

@@ -17,6 +17,8 @@ MACOS_LIBRARIES = [
     Path("/System/Cryptexes"),
     Path("/System/Volumes/Preboot/Cryptexes"),
     Path("/private/var/db/dyld"),
+    Path("/usr/share/zoneinfo"),
+    Path("/private/var/db/timezone"),
 ]
 BOOT = (
     "import sys; sys.path += sys.argv.pop(1).splitlines();"

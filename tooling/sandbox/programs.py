@@ -13,8 +13,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tooling.jail.facades import MODULES
 from tooling.jail.lockdown import ResourceLimits
+from tooling.jail.offers import MODULES
 from tooling.sandbox.command import Program
 from tooling.sandbox.pool import START_SECONDS, Cancelled, Pool, Terms, Unavailable
 from tooling.sandbox.watch import ChildReply, Ending
@@ -52,7 +52,8 @@ def run_in(
     pool: Pool, code: str, *, timeout: float, cancelled: Callable[[], bool] | None = None
 ) -> ProgramResult:
     try:
-        reply = pool.ask({"code": code}, timeout=timeout, cancelled=cancelled or (lambda: False))
+        message = {"code": code, "seconds": timeout}
+        reply = pool.ask(message, timeout=timeout, cancelled=cancelled or (lambda: False))
     except Unavailable as error:
         return ProgramResult(ok=False, error=str(error), cancelled=isinstance(error, Cancelled))
     return _outcome(reply, pool.terms, timeout)
@@ -87,7 +88,10 @@ def _outcome(reply: ChildReply, terms: Terms, timeout: float) -> ProgramResult:
 def _stopped(reply: ChildReply, terms: Terms, timeout: float) -> str:
     match reply.ending:
         case Ending.TIMED_OUT:
-            return f"The program was stopped: it ran longer than {timeout:g} s."
+            return (
+                f"The program was stopped: it ran longer than {timeout:g} s. Look for a loop that "
+                "does not end, or for a faster way."
+            )
         case Ending.CANCELLED:
             return "The program was stopped: the run was cancelled."
         case Ending.TOO_MUCH_OUTPUT:

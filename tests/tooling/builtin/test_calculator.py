@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.tooling.corpus.expressions import HOSTILE, LEGITIMATE
+from tests.tooling.corpus.writings import COMPUTED, REFUSED
 from tooling.base import ToolResult, stop_signal
 from tooling.builtin import calculator
 from tooling.builtin.calculator import CalculatorTool, pool
@@ -45,6 +46,21 @@ def test_what_is_not_calculated_is_explained_in_time(
     assert result.error
     assert len(result.error) < 400
     assert "Traceback" not in result.error
+
+
+@pytest.mark.parametrize("expression", COMPUTED)
+def test_what_people_write_is_computed(expression: str) -> None:
+    result = calculate(expression)
+    assert (result.result, result.error) == (COMPUTED[expression], None)
+
+
+@pytest.mark.parametrize("expression", REFUSED, ids=lambda text: repr(text[:25]))
+def test_what_is_not_clear_is_refused_with_words(expression: str) -> None:
+    result = calculate(expression)
+    assert (result.result, result.success) == (None, False)
+    assert REFUSED[expression] in (result.error or "")
+    assert len(result.error or "") < 400
+    assert (result.error or "").isprintable()
 
 
 @pytest.mark.parametrize(

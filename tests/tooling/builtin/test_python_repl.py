@@ -60,11 +60,28 @@ def test_an_error_within_a_library_shows_only_the_programs_lines() -> None:
     assert "StatisticsError" in error
 
 
-@pytest.mark.parametrize("module", ["os", "numpy", "subprocess", "json.decoder", "time"])
+@pytest.mark.parametrize("module", ["os", "numpy", "subprocess", "json.decoder", "threading"])
 def test_a_module_that_is_not_there_is_named_with_those_that_are(module: str) -> None:
     error = PythonREPLTool().execute(f"import {module}").error or ""
     assert f'"{module}" is not available in the sandbox' in error
     assert ", ".join(MODULES) in error
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("os", "io.StringIO"),
+        ("pathlib", "Files are not there"),
+        ("requests", "no network"),
+        ("urllib.request", "no network"),
+        ("subprocess", "no other processes"),
+        ("asyncio", "no other processes"),
+        ("numpy", "use lists, math"),
+        ("pandas", "Only the standard library"),
+    ],
+)
+def test_a_refused_import_says_why(module: str, words: str) -> None:
+    assert words in (PythonREPLTool().execute(f"import {module}").error or "")
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -84,8 +101,68 @@ def test_warnings_are_errors_companions() -> None:
     assert "SyntaxWarning" in (result.error or "")
 
 
-def test_exit_with_a_code_is_an_error() -> None:
-    assert PythonREPLTool().execute("raise SystemExit('bye')").error == "SystemExit: bye"
+@pytest.mark.parametrize(
+    "code", ["raise SystemExit('bye')", "exit('bye')", "import sys\nsys.exit('bye')"]
+)
+def test_exit_with_a_code_is_an_error(code: str) -> None:
+    assert PythonREPLTool().execute(f"print('a')\n{code}").error == "SystemExit: bye"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here is the program:\n\n```python\nx = 6 * 7\nprint(x)\n```\n\nIt prints 42.",
+        "```\nprint(6 * 7)\n```",
+        ">>> x = 6\n>>> x * 7\n42\n",
+        "`print(6 * 7)`",
+        "python\nprint(6 * 7)",
+    ],
+)
+def test_a_program_is_taken_out_of_what_a_model_wrapped_it_in(text: str) -> None:
+    result = PythonREPLTool().execute(text)
+    assert (result.result, result.error) == ("42\n", None)
+
+
+def test_an_error_in_a_fence_names_the_line_of_the_text() -> None:
+    error = PythonREPLTool().execute("Here:\n\n```python\nx = 1\nx / 0\n```").error or ""
+    assert 'File "<code>", line 5' in error
+    assert "x / 0" in error
+    error = PythonREPLTool().execute("```python\nx = 1\nif x\n```").error or ""
+    assert "line 3" in error
+    assert "expected ':'" in error
+
+
+@pytest.mark.parametrize("write", ["print(n)", "str(n)", "f'{n}'", "n"])
+def test_a_number_that_is_too_long_to_write_is_explained(write: str) -> None:
+    error = PythonREPLTool().execute(f"n = 9 ** 200_000\n{write}").error or ""
+    assert "up to 100,000 digits" in error
+    assert "n % 10**20" in error
+
+
+@pytest.mark.parametrize("seconds", ["60", "11.5"])
+def test_sleeping_past_the_end_is_refused_at_once(seconds: str) -> None:
+    begun = time.monotonic()
+    error = PythonREPLTool().execute(f"import time\ntime.sleep({seconds})").error or ""
+    assert f"time.sleep({seconds}) is not available in the sandbox: the program is stopped" in error
+    assert time.monotonic() - begun < 8
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("!pip install numpy", "no shell"),
+        ("%matplotlib inline\nx = 1", "no shell"),
+        ("pip install numpy", "no shell"),
+        ("import io\nio.open('x')", "io.StringIO"),
+        ("open('x.txt')", "io.StringIO"),
+        ("import sys\nsys.stdin.readline()", "nobody to ask"),
+        ("import sys\nfor line in sys.stdin: pass", "nobody to ask"),
+        ("name = input('Name? ')", "nobody to ask"),
+        ("help(str)", "documentation"),
+    ],
+)
+def test_words_that_help(code: str, words: str) -> None:
+    assert words in (PythonREPLTool().execute(code).error or "")
 
 
 def test_runs_know_nothing_of_each_other() -> None:

@@ -15,10 +15,12 @@ from tooling.jail.channel import Channel
 from tooling.jail.lockdown import ResourceLimits, confine
 
 _NAMES = """
-    asyncio atexit builtins codecs collections ctypes dataclasses encodings.idna enum fileinput
-    ftplib functools gc http.client importlib.machinery io json linecache mmap multiprocessing.pool
-    operator os pathlib pickle posix pty random re resource shutil signal socket sqlite3 statistics
-    string subprocess sys tempfile threading time tokenize typing urllib.request
+    abc array asyncio atexit base64 builtins calendar codecs collections contextlib copy csv ctypes
+    dataclasses encodings.idna enum fileinput ftplib functools gc hashlib http.client
+    importlib.machinery io json linecache mmap multiprocessing.pool numbers operator os pathlib
+    pickle posix pprint pty random re resource secrets shutil signal socket sqlite3 statistics
+    string struct subprocess sys tempfile threading time tokenize typing unicodedata urllib.request
+    uuid zoneinfo
 """
 LOADED = _NAMES.split()
 

@@ -227,4 +227,70 @@ PROGRAMS: dict[str, tuple[str, str]] = {
                         "(ValueError(1),)\nk\n"),
     "exit-quietly": ("print('a')\nraise SystemExit", "a\n"),
     "a-million": ("print(sum(i * i for i in range(10 ** 6)))", "333332833333500000\n"),
+    "copy": ("import copy\na = [[1], 2]\nb, c = copy.copy(a), copy.deepcopy(a)\na[0].append(5)\nprint(b, c)",
+             "[[1, 5], 2] [[1], 2]\n"),
+    "deep-copy-of-objects": ("from copy import deepcopy\nclass P:\n    def __init__(self, x): self.x = x\n"
+                             "p = P([1])\nq = deepcopy(p)\nq.x.append(2)\nprint(p.x, q.x)", "[1] [1, 2]\n"),
+    "time": ("import time\nt = time.perf_counter()\ntime.sleep(0.01)\nprint(time.perf_counter() - t >= 0.01,"
+             " time.strftime('%Y-%m-%d', time.gmtime(0)), time.time() > 1e9, time.monotonic() > 0)",
+             "True 1970-01-01 True True\n"),
+    "time-strptime": ("import time\nprint(time.strptime('2024-01-15', '%Y-%m-%d').tm_yday)", "15\n"),
+    "calendar": ("import calendar\nprint(calendar.isleap(2024), calendar.monthrange(2024, 2),"
+                 " calendar.month_name[3])\nprint(calendar.month(2024, 2).splitlines()[0].strip())",
+                 "True (3, 29) March\nFebruary 2024\n"),
+    "zoneinfo": ("from datetime import datetime\nfrom zoneinfo import ZoneInfo, available_timezones\n"
+                 "t = datetime(2024, 7, 1, 12, tzinfo=ZoneInfo('UTC'))\n"
+                 "print(t.astimezone(ZoneInfo('Europe/Berlin')).isoformat(), 'Asia/Tokyo' in available_timezones())",
+                 "2024-07-01T14:00:00+02:00 True\n"),
+    "zoneinfo-unknown": ("from zoneinfo import ZoneInfo, ZoneInfoNotFoundError\ntry:\n    ZoneInfo('No/Where')\n"
+                         "except ZoneInfoNotFoundError as e:\n    print(e)",
+                         "'No time zone found with key No/Where'\n"),
+    "string-io": ("import io\nf = io.StringIO()\nprint('a', file=f)\nf.write('b')\nprint(repr(f.getvalue()),"
+                  " io.BytesIO(b'xy').read(1))", "'a\\nb' b'x'\n"),
+    "redirect": ("import io\nfrom contextlib import redirect_stdout\nf = io.StringIO()\nwith redirect_stdout(f):\n"
+                 "    print('hidden')\nprint(f.getvalue().upper(), end='')", "HIDDEN\n"),
+    "swapped-stdout": ("import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nprint('x')\n"
+                       "text = sys.stdout.getvalue()\nsys.stdout = old\nprint(repr(text))", "'x\\n'\n"),
+    "sys": ("import sys\nsys.stdout.write('out\\n')\nsys.stdout.flush()\nprint(sys.maxsize > 2**31, sys.version_info >= (3, 11),"
+            " sys.argv, sys.byteorder)\nsys.setrecursionlimit(5000)\nprint(sys.getrecursionlimit())",
+            "out\nTrue True ['code.py'] little\n5000\n"),
+    "sys-exit": ("import sys\nprint('a')\nsys.exit()\nprint('b')", "a\n"),
+    "sys-exit-zero": ("from sys import exit\nprint('a')\nexit(0)", "a\n"),
+    "exit": ("print('a')\nexit()\nprint('b')", "a\n"),
+    "quit": ("print('a')\nquit()\nprint('b')", "a\n"),
+    "deep-recursion": ("import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)\n"
+                       "print(f(15000))", "15000\n"),
+    "csv": ("import csv, io\nrows = list(csv.DictReader(io.StringIO('a,b\\n1,\"x, y\"\\n')))\nprint(rows)\n"
+            "f = io.StringIO()\ncsv.writer(f).writerow([1, 'a,b'])\nprint(repr(f.getvalue()))",
+            "[{'a': '1', 'b': 'x, y'}]\n'1,\"a,b\"\\r\\n'\n"),
+    "pprint": ("from pprint import pprint, pformat\npprint({'b': 1, 'a': [1, 2]})\nprint(pformat((1,)))",
+               "{'a': [1, 2], 'b': 1}\n(1,)\n"),
+    "contextlib": ("from contextlib import contextmanager, suppress, ExitStack, nullcontext\n@contextmanager\n"
+                   "def m(n):\n    print('in', n)\n    yield n\n    print('out', n)\nwith ExitStack() as s:\n"
+                   "    s.enter_context(m(1))\nwith suppress(ZeroDivisionError): 1 / 0\n"
+                   "with nullcontext(3) as n: print(n)", "in 1\nout 1\n3\n"),
+    "abc": ("from abc import ABC, abstractmethod\nclass S(ABC):\n    @abstractmethod\n    def area(self): ...\n"
+            "class Q(S):\n    def area(self): return 4\nprint(Q().area())\ntry:\n    S()\nexcept TypeError as e:\n"
+            "    print('abstract' in str(e))", "4\nTrue\n"),
+    "numbers": ("import numbers\nprint(isinstance(1, numbers.Integral), isinstance(1j, numbers.Real))", "True False\n"),
+    "cmath": ("import cmath\nprint(cmath.sqrt(-4), round(abs(cmath.exp(1j * cmath.pi) + 1), 9))", "2j 0.0\n"),
+    "array": ("from array import array\na = array('i', [1, 2])\na.append(3)\nprint(a, a.tobytes()[:4], sum(a))",
+              "array('i', [1, 2, 3]) b'\\x01\\x00\\x00\\x00' 6\n"),
+    "struct": ("import struct\nprint(struct.pack('>HI', 1, 2), struct.unpack('<h', b'\\xff\\xff'), struct.calcsize('d'))",
+               "b'\\x00\\x01\\x00\\x00\\x00\\x02' (-1,) 8\n"),
+    "base64": ("import base64\nprint(base64.b64encode(b'hi').decode(), base64.b64decode('aGk='), base64.b16encode(b'a'))",
+               "aGk= b'hi' b'61'\n"),
+    "hashlib": ("import hashlib\nprint(hashlib.sha256(b'a').hexdigest()[:8], hashlib.md5(b'').hexdigest()[:8],"
+                " hashlib.new('sha1', b'a').hexdigest()[:8], hashlib.blake2b(b'a').hexdigest()[:8],"
+                " hashlib.pbkdf2_hmac('sha256', b'p', b's', 2).hex()[:8])",
+                "ca978112 d41d8cd9 86f7e437 333fcb4e 1998f3d3\n"),
+    "secrets": ("import secrets\nprint(len(secrets.token_hex(8)), secrets.randbelow(1), secrets.choice('a'),"
+                " secrets.compare_digest('a', 'a'))", "16 0 a True\n"),
+    "uuid": ("import uuid\nprint(uuid.uuid5(uuid.NAMESPACE_DNS, 'python.org'), uuid.uuid4().version,"
+             " uuid.uuid1().version, uuid.UUID(int=1))",
+             "886313e1-3b8a-5372-9b90-0c9aee199e5d 4 1 00000000-0000-0000-0000-000000000001\n"),
+    "unicodedata": ("import unicodedata\nprint(unicodedata.name('é'), len(unicodedata.normalize('NFD', 'é')),"
+                    " unicodedata.category('1'), unicodedata.numeric('½'))",
+                    "LATIN SMALL LETTER E WITH ACUTE 2 Nd 0.5\n"),
+    "a-long-number": ("print(len(str(2 ** 100_000)))", "30103\n"),
 }

@@ -98,7 +98,14 @@ class GoalForm(forms.Form):
         max_length=20_000,
         error_messages={"required": "Say what is to be achieved."},
         widget=forms.Textarea(
-            attrs={"class": "textarea", "rows": 3, "placeholder": EXAMPLES[0], "autofocus": True}
+            attrs={
+                "class": "textarea",
+                "rows": 3,
+                "placeholder": EXAMPLES[0],
+                "autofocus": True,
+                "enterkeyhint": "enter",
+                "data-draft": "goal",
+            }
         ),
     )
     model = _model_field()

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from agents.models import Run
-from agents.services import queue_place
+from agents.services import prompt_reading, queue_place
 from chat.models import Conversation, Message
 from chat.rendering.presenting import message_views
 from chat.search import SHOWN, conversation_groups, conversation_list
@@ -160,7 +160,9 @@ def loading(answer: Message) -> Context:
     """Why an answer has not begun."""
     place = queue_place(run=answer.run) if answer.run else None
     wait = about(place.seconds) if place and place.seconds is not None else ""
-    return {"place": place, "wait": wait, **_state_of(answer.conversation)}
+    read = prompt_reading(run=answer.run) if answer.run else None
+    reading = {"reads": read is not None, "read_percent": round(100 * (read or 0.0))}
+    return {"place": place, "wait": wait, **reading, **_state_of(answer.conversation)}
 
 
 def about(seconds: float) -> str:

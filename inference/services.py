@@ -297,7 +297,8 @@ def _default_load() -> None:
 
 def _model_find_or_register(name: str, by: User | None) -> LanguageModel:
     """Also a model that is only on the hub: asking to load it is how it gets here. One that could
-    not be loaded after its download is refused at once."""
+    not be loaded after its download is refused at once; what stands in for the default one is not
+    known here."""
     try:
         row = model_resolve(name)
     except ModelNotFound:
@@ -306,7 +307,7 @@ def _model_find_or_register(name: str, by: User | None) -> LanguageModel:
             raise
         _permit(by)
         row = catalogue.model_add(hub.found(id_check(repository)))
-    if row.source == LanguageModel.Source.HUGGINGFACE:
+    if name and row.source == LanguageModel.Source.HUGGINGFACE:
         sources.size_check(row)
     return row
 

@@ -96,12 +96,12 @@ def model_add(request: PageRequest) -> HttpResponse:
         return _add_refused(request, "Write the id of a model, such as organisation/name.")
     name = form.cleaned_data["name"].strip()
     try:
-        row = services.model_load_start(name=name, by=user_of(request))
+        services.model_load_start(name=name, by=user_of(request))
     except CortexError as error:
         return _add_refused(request, problem_at(error, request).message)
     if not request.htmx:
         return redirect("models")
-    values = {"added": row.name, **_context(request), "oob": True}
+    values = {"added": True, **_context(request), "oob": True}
     answer = _add_part(request, values)
     answer.write(render_to_string("inference/_models.html", values, request))
     return answer

@@ -115,7 +115,9 @@ def _add_refused(request: PageRequest, problem: str) -> HttpResponse:
     return render(request, "inference/models.html", values, status=WITH_ERROR)
 
 
-def _add_part(request: PageRequest, values: Mapping[str, object], status: int = 200) -> HttpResponse:
+def _add_part(
+    request: PageRequest, values: Mapping[str, object], status: int = 200
+) -> HttpResponse:
     """The part of the page that asked: the form, or what stands under a match of a search."""
     part = "_add_outcome" if "match" in request.POST else "_add"
     return render(request, f"inference/{part}.html", values, status=status)

@@ -126,7 +126,9 @@ def test_where_nothing_is_nobody_is_sent(owner_client: Client, path: str) -> Non
         ("/robots.txt", "text/plain", b"User-agent: *\nDisallow: /"),
     ],
 )
-def test_what_browsers_and_robots_ask_for_by_themselves(path: str, kind: str, begins: bytes) -> None:
+def test_what_browsers_and_robots_ask_for_by_themselves(
+    path: str, kind: str, begins: bytes
+) -> None:
     response = Client(SERVER_NAME="localhost").get(path)
     assert response.status_code == 200
     assert response.headers["Content-Type"].startswith(kind)

@@ -55,7 +55,7 @@ def test_the_chats_stand_beside_every_page(
     assert page.count('id="conversations"') == 1
 
 
-# --- Addresses -------------------------------------------------------------------------------------
+# --- Addresses ------------------------------------------------------------------------------------
 
 SAMPLES = {"uuid": "6f1d9e5c-0000-4000-8000-000000000000", "int": "1", "str": "x", "path": "x"}
 
@@ -135,7 +135,7 @@ def test_what_browsers_and_robots_ask_for_by_themselves(
     assert b"".join(response.streaming_content).startswith(begins)  # type: ignore[attr-defined]
 
 
-# --- The admin, and headers ------------------------------------------------------------------------
+# --- The admin, and headers -----------------------------------------------------------------------
 
 
 def test_the_admin_bears_the_name_of_the_product(owner_client: Client) -> None:

@@ -48,7 +48,7 @@ def sent(page: Page) -> Locator:
     return page.locator(".message__words")
 
 
-# --- Keys ------------------------------------------------------------------------------------------
+# --- Keys -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("keys", ["Shift+Enter", "Alt+Enter"])
@@ -161,7 +161,7 @@ def test_a_goal_is_sent_with_control_and_enter_breaks_its_line(
     expect(page.get_by_label("Goal")).to_have_value("")
 
 
-# --- Drafts ----------------------------------------------------------------------------------------
+# --- Drafts ---------------------------------------------------------------------------------------
 
 
 def test_each_chat_keeps_its_draft_over_reloads_and_leaving(

@@ -8,8 +8,8 @@ The protocol is JSON over a socket pair. To the child: `{"op": "load", "config"}
 `{"op": "generate", "request"}`, `{"op": "cancel", "id"}`, `{"op": "shutdown"}`. From the child:
 `{"op": "progress", "stage", "fraction"}`, `{"op": "loaded", "description"}` or
 `{"op": "failed", "error"}`; then `{"op": "deltas", "deltas": [[request id, delta]]}`, one message a
-decode step, `{"op": "error", "id", "error"}`, `{"op": "reading", "requests": {request id: part}}` while
-prompts are read, and about once a second `{"op": "beat", "active", "memory", "steps"}`.
+decode step, `{"op": "error", "id", "error"}`, `{"op": "reading", "requests": {request id: part}}`
+while prompts are read, and about once a second `{"op": "beat", "active", "memory", "steps"}`.
 """
 
 from __future__ import annotations

@@ -22,8 +22,17 @@ class Off(str):
 class Select(forms.Select):
     """A select some of whose choices may be off."""
 
-    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> Any:
-        option = super().create_option(name, value, label, *args, **kwargs)
+    def create_option(
+        self,
+        name: str,
+        value: Any,
+        label: int | str,
+        selected: bool,
+        index: int,
+        subindex: int | None = None,
+        attrs: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        option = super().create_option(name, value, label, selected, index, subindex, attrs)
         if isinstance(label, Off):
             option["attrs"]["disabled"] = True
         return option

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.utils.encoding import escape_uri_path
@@ -45,7 +46,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     if is_api(request.path) or is_swap or not wants_page(request):
         response: HttpResponse = problem_response(problem, request.path)
     else:
-        response = _page(problem)
+        response = _page(request, problem)
         for name, value in problem.headers.items():
             response[name] = value
     if problem.id:
@@ -53,10 +54,14 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     return response
 
 
-def _page(problem: Problem) -> HttpResponse:
+def _page(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Show the problem with the ways out of it. It is rendered without the request: neither the
     session nor the database has to work."""
-    context = {"problem": problem, "title": TITLES.get(problem.status, "That did not work")}
+    context = {
+        "problem": problem,
+        "title": TITLES.get(problem.status, "That did not work"),
+        "csrf_token": get_token(request),
+    }
     template = "refused" if problem.code in OUTSIDE else "error"
     return render(None, f"cortex_site/{template}.html", context, status=problem.status)
 

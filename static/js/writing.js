@@ -64,8 +64,8 @@ document.addEventListener("click", (event) => {
   if (box) forget(box.dataset.draft);
 });
 
-// Sent by htmx: the draft goes when the server has it. What was typed meanwhile stays. (The form may
-// be gone by then, and the event comes from what is left.)
+// Sent by htmx: it goes when the server has it. What was typed meanwhile stays. (The form may be gone
+// by then, and the event comes from what is left.)
 const sent = new WeakMap();
 document.addEventListener("htmx:beforeRequest", (event) => {
   const { elt } = event.detail.requestConfig;
@@ -76,9 +76,10 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const { elt } = event.detail.requestConfig;
   const { box, text } = sent.get(elt) ?? {};
   sent.delete(elt);
-  if (!box || !event.detail.successful || box.value !== text) return;
-  box.value = "";
-  forget(box.dataset.draft);
+  if (!box || !event.detail.successful || !box.value.startsWith(text)) return;
+  box.value = box.value.slice(text.length).trimStart();
+  if (box.value) keep(box);
+  else forget(box.dataset.draft);
 });
 
 // Sent by the browser: the server has it when the next page came from here and asks for no such

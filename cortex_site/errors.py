@@ -22,6 +22,7 @@ TITLES = {
     401: "Only the owner may come in",
     403: "That is not allowed",
     404: "There is nothing here",
+    405: "That is not done so",
     413: "That is too large",
     415: "JSON, please",
     500: "Something broke",

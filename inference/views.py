@@ -8,7 +8,7 @@ from functools import partial
 
 from django import forms
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
@@ -64,7 +64,7 @@ def model_change(request: PageRequest, id: int, action: str) -> HttpResponse:
     row = get_object_or_404(LanguageModel, pk=id)
     change = ACTIONS.get(action)
     if change is None:
-        return HttpResponse(status=404)
+        raise Http404(f"Nothing can be done with a model by the name of {action}.")
     return _change(request, row, change)
 
 

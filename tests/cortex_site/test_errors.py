@@ -228,6 +228,14 @@ def test_a_wrong_method_says_which_are_right(client: Client) -> None:
     assert response.json()["error"]["code"] == "method_not_allowed"
 
 
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_page_says_so_too(client: Client, accept: str) -> None:
+    response = client.get("/models/refresh", HTTP_ACCEPT=accept)
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert "GET is not taken here, only POST." in response.content.decode()
+    assert ("nav__link" in response.content.decode()) == (accept == "text/html")
+
+
 @pytest.mark.live
 def test_a_body_of_ten_megabytes_is_refused(cortex_server: CortexServer) -> None:
     headers = {"Content-Type": "application/json"}

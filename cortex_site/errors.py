@@ -62,6 +62,7 @@ def _page(request: HttpRequest, problem: Problem) -> HttpResponse:
         "problem": problem,
         "title": TITLES.get(problem.status, "That did not work"),
         "csrf_token": get_token(request),
+        "request": {"path": request.path},  # for the navigation
     }
     template = "refused" if problem.code in OUTSIDE else "error"
     return render(None, f"cortex_site/{template}.html", context, status=problem.status)

@@ -94,6 +94,12 @@ def queue_place(*, run: Run) -> QueuePosition | None:
     return inference.queue_place(model=run.model, ahead=ahead.count())
 
 
+def prompt_reading(*, run: Run) -> float | None:
+    """How much of the prompt has been read that the run's model reads now, from 0.0 to 1.0; None
+    when it reads none."""
+    return runner.reading(run.id)
+
+
 def tool_call_decide(
     *, run: Run, call_id: str, decision: DecisionWord, arguments: JSON | None = None
 ) -> Run:

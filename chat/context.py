@@ -9,12 +9,13 @@ from uuid import UUID
 from django.contrib.auth.models import User
 
 from agents.models import Run
-from agents.services import queue_place
+from agents.services import prompt_reading, queue_place
 from chat.models import Conversation, Message
 from chat.rendering.presenting import message_views
 from chat.search import SHOWN, conversation_groups, conversation_list
 from chat.tree import PAGE, path_read
 from common.errors import CortexError
+from common.pages import Off
 from inference import services as inference
 from inference.loaded.overview import is_downloaded
 from inference.models import LanguageModel
@@ -80,18 +81,28 @@ def thread(shown: Conversation, before: Message | None = None) -> Context:
 
 def models(shown: Conversation | None) -> Context:
     """For the model picker."""
-    rows = list(LanguageModel.objects.all())
     default = inference.model_default()
     chosen = shown.model if shown else ""
-    row = next((row for row in rows if row.name == chosen), None) if chosen else default
+    row = LanguageModel.objects.filter(name=chosen).first() if chosen else default
     return {
         "conversation": shown,
-        "models": rows,
+        "models": [
+            (name, label, isinstance(label, Off))
+            for name, label in _picker_choices(default.name, row.name if chosen and row else "")
+        ],
         "default_model": default,
         "chosen_model": chosen,
         "unknown_model": chosen if chosen and row is None else "",
         **(model_state(row) if row else {}),
     }
+
+
+def _picker_choices(default: str, chosen: str) -> list[tuple[str, str]]:
+    """The default stands first already; what is chosen stays, also where it is offered no more."""
+    choices = inference.model_choices()
+    if chosen and chosen not in dict(choices):
+        choices.append((chosen, chosen))
+    return [choice for choice in choices if choice[0] != default or choice[0] == chosen]
 
 
 def suggestion(owner: User, shown: Conversation | None, watched: str) -> Context:
@@ -160,7 +171,9 @@ def loading(answer: Message) -> Context:
     """Why an answer has not begun."""
     place = queue_place(run=answer.run) if answer.run else None
     wait = about(place.seconds) if place and place.seconds is not None else ""
-    return {"place": place, "wait": wait, **_state_of(answer.conversation)}
+    read = prompt_reading(run=answer.run) if answer.run else None
+    reading = {"reads": read is not None, "read_percent": round(100 * (read or 0.0))}
+    return {"place": place, "wait": wait, **reading, **_state_of(answer.conversation)}
 
 
 def about(seconds: float) -> str:

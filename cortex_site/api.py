@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import resolve
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema
@@ -33,12 +33,19 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
 
 class ErrorMiddleware(Middleware):
     """Gives plain views the one error shape: the API's always, also with DEBUG on; a page's where
-    a service refuses."""
+    a service refuses, or where the method is wrong, for which Django has an empty page."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not (is_api(request.path) or isinstance(exception, CortexError)):
             return None
         return respond(request, problem_at(exception, request))
+
+    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        message = f"{request.method} is not taken here, only {response.headers['Allow']}."
+        headers = {"Allow": response.headers["Allow"]}
+        return respond(request, Problem(405, "method_not_allowed", message, headers=headers))
 
 
 INFORMATION_BODY = {

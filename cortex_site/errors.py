@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from collections.abc import Callable
 
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.urls import Resolver404, resolve
+from django.utils.encoding import escape_uri_path
+from django.utils.http import escape_leading_slashes
+
+from common.middleware import Middleware
 from common.problems import Problem, internal_error, problem_response
 
 API_PREFIXES = ("/api/", "/v1/")
@@ -15,10 +22,13 @@ TITLES = {
     401: "Only the owner may come in",
     403: "That is not allowed",
     404: "There is nothing here",
+    405: "That is not done so",
     413: "That is too large",
     415: "JSON, please",
     500: "Something broke",
+    507: "The disk is full",
 }
+OUTSIDE = ("not_authenticated", "host_not_allowed")  # codes for those who may not come in
 
 
 def is_api(path: str) -> bool:
@@ -33,17 +43,53 @@ def wants_page(request: HttpRequest) -> bool:
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Answer with the problem as JSON, or as a page where a person is reading."""
-    if is_api(request.path) or not wants_page(request):
+    is_swap = "HX-Request" in request.headers  # the page's script shows the message
+    if is_api(request.path) or is_swap or not wants_page(request):
         response: HttpResponse = problem_response(problem, request.path)
     else:
-        title = TITLES.get(problem.status, "That did not work")
-        context = {"problem": problem, "title": title}
-        response = render(None, "cortex_site/error.html", context, status=problem.status)
+        response = _page(request, problem)
         for name, value in problem.headers.items():
             response[name] = value
     if problem.id:
         response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log it again
     return response
+
+
+def _page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Show the problem with the ways out of it. It is rendered without the request: neither the
+    session nor the database has to work."""
+    context = {
+        "problem": problem,
+        "title": TITLES.get(problem.status, "That did not work"),
+        "csrf_token": get_token(request),
+        "request": {"path": request.path},  # for the navigation
+    }
+    template = "refused" if problem.code in OUTSIDE else "error"
+    return render(None, f"cortex_site/{template}.html", context, status=problem.status)
+
+
+class SlashMiddleware(Middleware):
+    """Sends people who left out the slash at an address's end, or wrote one too many, to the page
+    that is meant; method and body go along. Paths for programs are taken as they are."""
+
+    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if response.status_code != 404 or is_api(request.path):
+            return response
+        path = request.path_info
+        meant = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+        view = _view(meant)
+        if view is None or view == _view(path):  # the admin takes all that lies below it
+            return response
+        query = request.META.get("QUERY_STRING", "")
+        address = escape_uri_path(meant) + (f"?{query}" if query else "")
+        return HttpResponsePermanentRedirect(escape_leading_slashes(address), preserve_request=True)
+
+
+def _view(path: str) -> Callable[..., object] | None:
+    try:
+        return resolve(path).func
+    except Resolver404:
+        return None
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import Any
 
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.urls import re_path
 
-from common.problems import Problem, problem_response
+from common.problems import Problem
+from cortex_site.errors import respond
+from cortex_site.security import policy
 
 ASGIApplication = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
@@ -46,8 +50,11 @@ class BodyLimit:
         megabytes = self.limit // 2**20
         message = f"The request body is too large: at most {megabytes} MB are taken."
         problem = Problem(413, "body_too_large", message, details={"limit_bytes": self.limit})
-        response = problem_response(problem, scope["path"])
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        request = ASGIRequest({**scope, "query_string": b""}, BytesIO())
+        response = respond(request, problem)
+        response["Content-Security-Policy"] = policy(request.path)
+        response["Connection"] = "close"
+        headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": response.content})
 

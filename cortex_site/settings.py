@@ -105,12 +105,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "cortex_site.errors.SlashMiddleware",
     "cortex_site.api.ErrorMiddleware",
 ]
 
 ROOT_URLCONF = "cortex_site.urls"
 ASGI_APPLICATION = "cortex_site.asgi.application"
-APPEND_SLASH = False  # the API answers without trailing slashes; a redirect would lose a POST body
+APPEND_SLASH = False  # it would lose a POST's body; SlashMiddleware keeps it
 
 TEMPLATES = [
     {
@@ -140,6 +141,7 @@ USE_I18N = False
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ROOT = BASE_DIR / "static" / "root"  # what is asked for at the root: /favicon.ico
 WHITENOISE_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes of a request body

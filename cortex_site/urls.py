@@ -22,6 +22,7 @@ urlpatterns = [
     path("openapi.json", docs.schema, name="schema"),
     path("docs", docs.swagger, name="docs"),
     path("redoc", docs.redoc, name="redoc"),
+    path("redoc/redoc.js", docs.redoc_script, name="redoc-script"),
     path("admin/", admin.site.urls),
     *(path("", include(app.api_urlpatterns)) for app in APPS),
     *(path("", include(app)) for app in APPS),

@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from common.errors import CortexError, InvalidRequest
 from common.metrics import UNKNOWN
+from common.pages import Off
 from inference import metrics
 from inference.engines.base import Engine, QueuePosition
 from inference.errors import HubUnreachable, ModelNotFound
@@ -296,15 +297,20 @@ def _default_load() -> None:
 
 
 def _model_find_or_register(name: str, by: User | None) -> LanguageModel:
-    """Also a model that is only on the hub: asking to load it is how it gets here."""
+    """Also a model that is only on the hub: asking to load it is how it gets here. One that could
+    not be loaded after its download is refused at once; what stands in for the default one is not
+    known here."""
     try:
-        return model_resolve(name)
+        row = model_resolve(name)
     except ModelNotFound:
         repository = spellings(name)[-1]
         if "/" not in repository:
             raise
         _permit(by)
-        return catalogue.model_add(hub.found(id_check(repository)))
+        row = catalogue.model_add(hub.found(id_check(repository)))
+    if name and row.source == LanguageModel.Source.HUGGINGFACE:
+        sources.size_check(row)
+    return row
 
 
 def model_register(*, name: str) -> LanguageModel:
@@ -413,12 +419,17 @@ def model_delete(*, name: str, by: User | None = None) -> None:
 # --- Looking -------------------------------------------------------------------------------------
 
 
-def models_offered() -> list[LanguageModel]:
-    """What a person may want to pick: not what is recommended on other kinds of machine only, and
-    nothing that is broken."""
+def model_choices() -> list[tuple[str, str]]:
+    """What a person may want to pick, as ids and labels: not what is recommended on other kinds of
+    machine only, and nothing that is broken. What does not fit this machine is off, and says why.
+    """
     default = model_default().name
-    rows = [row for row in model_list() if not row.problem]
-    return [row for row in rows if overview.model_info(row, default).offered]
+    infos = [overview.model_info(row, default) for row in model_list() if not row.problem]
+    return [(info.id, _label(info)) for info in infos if info.offered]
+
+
+def _label(info: ModelInfo) -> str:
+    return Off(f"{info.id} (does not fit: {info.fits_reason})") if info.fits is False else info.id
 
 
 def model_is_here(row: LanguageModel) -> bool:

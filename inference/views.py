@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from django import forms
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import reswap, retarget
 
 from common.errors import CortexError
 from common.pages import PageRequest
@@ -65,7 +64,7 @@ def model_change(request: PageRequest, id: int, action: str) -> HttpResponse:
     row = get_object_or_404(LanguageModel, pk=id)
     change = ACTIONS.get(action)
     if change is None:
-        return HttpResponse(status=404)
+        raise Http404(f"Nothing can be done with a model by the name of {action}.")
     return _change(request, row, change)
 
 
@@ -90,25 +89,38 @@ def _change(
 
 @require_POST
 def model_add(request: PageRequest) -> HttpResponse:
-    """Fetch a model from the hub. What goes wrong stands beside the form, where no poll takes it
-    away."""
+    """Fetch a model from the hub, by an id that was typed or that a search found. What goes wrong
+    stands where it was asked for, and no poll takes it away."""
     form = AddForm(request.POST)
     if not form.is_valid():
         return _add_refused(request, "Write the id of a model, such as organisation/name.")
+    name = form.cleaned_data["name"].strip()
     try:
-        services.model_load_start(name=form.cleaned_data["name"].strip(), by=user_of(request))
+        services.model_load_start(name=name, by=user_of(request))
     except CortexError as error:
         return _add_refused(request, problem_at(error, request).message)
-    return _answer(request)
+    if not request.htmx:
+        return redirect("models")
+    values = {"added": True, **_context(request), "oob": True}
+    answer = _add_part(request, values)
+    answer.write(render_to_string("inference/_models.html", values, request))
+    return answer
 
 
 def _add_refused(request: PageRequest, problem: str) -> HttpResponse:
-    context: dict[str, object] = {"add_problem": problem}
-    if not request.htmx:
-        context = _context(request) | context
-        return render(request, "inference/models.html", context, status=WITH_ERROR)
-    answer = render(request, "inference/_add_problem.html", context, status=WITH_ERROR)
-    return reswap(retarget(answer, "#add-problem"), "outerHTML")
+    values = {"add_problem": problem, "add_name": request.POST.get("name", "")}
+    if request.htmx:
+        return _add_part(request, values, status=WITH_ERROR)
+    values |= _context(request)
+    return render(request, "inference/models.html", values, status=WITH_ERROR)
+
+
+def _add_part(
+    request: PageRequest, values: Mapping[str, object], status: int = 200
+) -> HttpResponse:
+    """The part of the page that asked: the form, or what stands under a match of a search."""
+    part = "_add_outcome" if "match" in request.POST else "_add"
+    return render(request, f"inference/{part}.html", values, status=status)
 
 
 @require_GET

@@ -18,13 +18,16 @@ logger = logging.getLogger(__name__)
 
 class Stoppable(Protocol):
     """An answer on its way. `cancel` lets it end in good order, `close` ends it at once; `place` is
-    where it waits, None once it is written. All are safe from any thread, and to call twice."""
+    where it waits, None once its turn has come, and `reading` how much of its prompt has been read,
+    None once it is written. All are safe from any thread, and to call twice."""
 
     def cancel(self) -> None: ...
 
     def close(self) -> None: ...
 
     def place(self) -> QueuePosition | None: ...
+
+    def reading(self) -> float | None: ...
 
 
 S = TypeVar("S", bound=Stoppable)
@@ -90,9 +93,17 @@ class Control:
 
     def place(self) -> QueuePosition | None:
         """Where the answer on its way waits for its model; None when none waits."""
+        return next(filter(None, (answer.place() for answer in self._answers())), None)
+
+    def reading(self) -> float | None:
+        """How much has been read of the prompt of the answer on its way, from 0.0 to 1.0; None when
+        none is read."""
+        parts = (answer.reading() for answer in self._answers())
+        return next((part for part in parts if part is not None), None)
+
+    def _answers(self) -> list[Stoppable]:
         with self._changed:
-            working = list(self._working)
-        return next(filter(None, (answer.place() for answer in working)), None)
+            return list(self._working)
 
     @contextlib.contextmanager
     def closing(self, answer: S) -> Iterator[S]:

@@ -90,6 +90,11 @@ class Runner:
         job = self._jobs.get(run_id)
         return job.control.place() if job else None
 
+    def reading(self, run_id: UUID) -> float | None:
+        """How much of its prompt a run of this process has had read; None when none is read."""
+        job = self._jobs.get(run_id)
+        return job.control.reading() if job else None
+
     def is_active(self) -> bool:
         """Whether any run is in this process's hands."""
         return bool(self._jobs) or self._busy > 0
@@ -228,4 +233,5 @@ dispatch = _runner.dispatch
 cancel = _runner.cancel
 nudge = _runner.nudge
 place = _runner.place
+reading = _runner.reading
 is_active = _runner.is_active

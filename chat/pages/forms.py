@@ -14,6 +14,7 @@ from chat.limits import SETTING_LIMITS, field_limits
 from chat.models import Conversation
 from chat.replies import CALCULATOR, works_sums_out
 from chat.services import SETTINGS
+from common.pages import Select
 from inference import services as inference
 from inference.types import REPETITION_GUARD_HELP
 from tooling.services import tool_list
@@ -35,7 +36,7 @@ class SettingsForm(forms.Form):
     which has a picker for the model.
     """
 
-    model = forms.ChoiceField(required=False)
+    model = forms.ChoiceField(required=False, widget=Select(attrs={"class": "select"}))
     system_prompt = forms.CharField(
         required=False,
         max_length=100_000,
@@ -69,7 +70,6 @@ class SettingsForm(forms.Form):
         self._sums = works_sums_out(shown.model)
         self._tool_names = self._add_tools()
         self.fields["model"].choices = _model_choices(shown.model)  # type: ignore[attr-defined]
-        self.fields["model"].widget.attrs["class"] = "select"
         if conversation is None:
             del self.fields["model"]
             for field in self.fields.values():
@@ -146,8 +146,8 @@ class ImportForm(forms.Form):
 
 
 def _model_choices(current: str) -> list[tuple[str, str]]:
-    names = [model.name for model in inference.models_offered()]
-    if current and current not in names:
-        names.append(current)
+    choices = inference.model_choices()
+    if current and current not in dict(choices):
+        choices.append((current, current))
     default = inference.model_default().name
-    return [("", f"{default} (the default)"), *((name, name) for name in names)]
+    return [("", f"{default} (the default)"), *choices]

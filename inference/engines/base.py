@@ -108,6 +108,11 @@ class Engine(ABC):
     def place(self, request_id: str) -> QueuePosition | None:
         """Where a request waits; None when its turn has come."""
 
+    def reading(self, request_id: str) -> float | None:
+        """How much of a request's prompt has been read, from 0.0 to 1.0, while it is being read;
+        None when it is not, and of an engine that does not tell."""
+        return None
+
     @abstractmethod
     def wait(self, position: int) -> float:
         """Seconds that number `position` of the queue can expect to wait."""

@@ -57,12 +57,12 @@ def fetch(row: LanguageModel, progress: Progress) -> Located:
         case Source.FOLDER | Source.LMSTUDIO:
             path = Path(row.path)
         case _:
-            _check_size(row)
+            size_check(row)
             path = hub.fetch(row.name, progress)
     return _folder(row, path) if os.path.isdir(path) else _file(row, path, options)
 
 
-def _check_size(row: LanguageModel) -> None:
+def size_check(row: LanguageModel) -> None:
     """Refuse to download what cannot be loaded afterwards."""
     fact, limit = FACTS.get(row.name), settings.MODEL_MEMORY_LIMIT
     size = row.size_bytes or (fact.download_bytes if fact else 0)

@@ -29,6 +29,7 @@ class Answer:
         self.interrupted = False
         self.checked = False  # whether its grammar is followed
         self.tokens: list[int] = []
+        self.read_part = 0.0  # of the prompt, from 0 to 1
         self._slot: Slot | None = None
         self._cached_tokens = 0
         self._submitted = time.monotonic()
@@ -101,7 +102,7 @@ class Answer:
         """What an event of the server adds."""
         if "prompt_progress" in event:
             if not self.tokens:
-                self._cached_tokens = event["prompt_progress"]["cache"]
+                self._note_progress(event["prompt_progress"])
             return
         if tokens := event.get("tokens"):
             self._first_token = self._first_token or time.monotonic()
@@ -116,6 +117,11 @@ class Answer:
             yield self._last(piece, "length" if cut else "stop", logprobs)
         elif piece != Piece() or logprobs:
             yield _delta(piece, logprobs)
+
+    def _note_progress(self, progress: JSON) -> None:
+        self._cached_tokens = progress["cache"]
+        if fresh := progress["total"] - progress["cache"]:
+            self.read_part = (progress["processed"] - progress["cache"]) / fresh
 
     def cancelled(self) -> Delta:
         """The end that somebody asked for."""

@@ -194,6 +194,13 @@ class LlamaBackend:
         self._save()
         return joined(results)
 
+    def reading(self) -> dict[str, float]:
+        return {
+            request_id: answer.read_part
+            for request_id, answer in self._running.items()
+            if not answer.tokens
+        }
+
     def _interrupt(self) -> None:
         """When the context that all share runs full, the youngest free text waits for room, and
         goes on from what it has written. (llama.cpp itself would end all of them.)"""

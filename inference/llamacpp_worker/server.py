@@ -26,6 +26,7 @@ from inference.llamacpp_worker.log import ErrorLog
 FOLDER = "cortex-llama-"
 ASK_TIMEOUT = 30.0  # seconds for a question that needs no model
 READS = 1 << 16  # bytes
+BATCH = 512  # tokens of prompts between two looks: it computes so many at once in any case
 ERRORS_ONLY = 1  # llama.cpp's verbosity
 # Threads wait for each other some hundred times a token. Spinning for long, they stand still if
 # another program wants a core (beside one busy program 3 tokens a second instead of 27); sleeping
@@ -90,6 +91,7 @@ class LlamaServer:
         params.n_parallel = sizes.slots
         params.kv_unified = True
         params.n_ctx = sizes.cells
+        params.n_batch = BATCH
         params.fit_params = False  # its size is our business
         params.ctx_shift = False  # never a silent cut
         params.cache_ram_mib = 0  # idle conversations stay in their slots, and on the disk

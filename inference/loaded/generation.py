@@ -80,6 +80,10 @@ class Generation(Iterator[Delta]):
         """Where the request waits in its model's queue; None once its turn has come."""
         return self._engine.place(self.request_id) if self._open else None
 
+    def reading(self) -> float | None:
+        """How much of the prompt has been read, from 0.0 to 1.0; None when it is not being read."""
+        return self._engine.reading(self.request_id) if self._open else None
+
     def cancel(self) -> None:
         """End the answer within one decode step."""
         self._engine.cancel(self.request_id)

@@ -60,6 +60,9 @@ class MlxBackend:
     def step(self) -> list[Result]:
         return self._engine.step()
 
+    def reading(self) -> dict[str, float]:
+        return self._engine.reading()
+
     def memory(self) -> int:
         from inference.mlx_worker.model import memory_used
 

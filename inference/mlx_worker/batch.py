@@ -137,6 +137,14 @@ class BatchEngine:
             results += self._fail_all(error)
         return results
 
+    def reading(self) -> dict[str, float]:
+        """How much of each prompt has been read that is being read now."""
+        return {
+            sequence.request.id: sequence.read
+            for sequence in self._active.values()
+            if sequence.is_prefilling and not sequence.completion_tokens
+        }
+
     def _admit(self) -> list[Result]:
         """Fill free places of the batch from the queue."""
         results: list[Result] = []
@@ -206,6 +214,10 @@ class BatchEngine:
         prompts, responses = self._generator.next()
         if prompts:
             self._chunk.observe(prompts, time.monotonic() - started)
+        for prompt in prompts:
+            done, total = prompt.progress
+            if (sequence := self._active.get(prompt.uid)) and total:
+                sequence.read = done / total
         return list(responses)
 
     def _respond(self, sequence: Sequence, response: Any) -> list[Result]:

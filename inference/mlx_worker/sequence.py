@@ -32,6 +32,7 @@ class Sequence:
     grammar: GrammarProcessor | None = None  # the last of the processors
     uid: int | None = None
     is_prefilling: bool = True
+    read: float = 0.0  # how much of its prompt, from 0 to 1
     opening: list[int] = field(default_factory=list)  # forced tokens computed with the prompt
     cached_tokens: int = 0
     cache_miss: str = ""

@@ -64,6 +64,7 @@ class Worker:
         self._backend: Backend | None = None
         self._parent = os.getppid()
         self._steps = 0  # a beat tells it: a main thread that hangs makes none
+        self._told: dict[str, float] = {}  # of the prompts that are being read
 
     def run(self) -> int:
         """Serve until told to stop. The exit status: 0, or 1 when the model did not load."""
@@ -130,6 +131,7 @@ class Worker:
                     return
                 self._obey(backend, command)
             self._send_results(backend.step())
+            self._send_reading(backend.reading())
             self._steps += 1
 
     def _commands(self, *, wait: bool) -> Iterable[JSON]:
@@ -163,6 +165,11 @@ class Worker:
 
     def _send_error(self, request_id: str, error: CortexError) -> None:
         self._channel.send({"op": "error", "id": request_id, "error": to_wire(error)})
+
+    def _send_reading(self, reading: dict[str, float]) -> None:
+        if reading and reading != self._told:
+            self._channel.send({"op": "reading", "requests": reading})
+        self._told = reading
 
     def _send_results(self, results: list[Result]) -> None:
         deltas = []

@@ -45,6 +45,10 @@ class Backend(Protocol):
     def step(self) -> list[Result]:
         """What has come since the last step."""
 
+    def reading(self) -> dict[str, float]:
+        """How much of each prompt has been read that is being read now, from 0.0 to 1.0, by
+        request id."""
+
     def memory(self) -> int:
         """Bytes that the process occupies now; called about once a second on another thread."""
 

@@ -1,4 +1,5 @@
 // The page of a run: acknowledge frames, follow the newest step, say when the connection is lost.
+import "./writing.js";
 
 const main = document.getElementById("content");
 let atEnd = true;

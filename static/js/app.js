@@ -51,6 +51,10 @@ dialog.addEventListener("click", (event) => {
   if (event.target === dialog || event.target.closest("[data-dialog-close]")) dialog.close();
 });
 
+// While an input method composes a character, Enter and Escape belong to it. Safari ends the
+// composition before it tells of the key, which the key's code alone shows.
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
 function drawer(open) {
   document.body.classList.toggle("drawer-open", open);
   const opener = document.querySelector(".topbar__menu");
@@ -61,7 +65,12 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-drawer]")) drawer(!document.body.classList.contains("drawer-open"));
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("drawer-open")) drawer(false);
+  if (event.key !== "Escape" || isComposing(event)) return;
+  const cancel = event.target.closest?.("form")?.querySelector("[data-cancel]");
+  const isOpen = document.body.classList.contains("drawer-open");
+  if (cancel || isOpen) event.preventDefault(); // it stops no answer as well
+  if (cancel) cancel.click();
+  else if (isOpen) drawer(false);
 });
 
 document.addEventListener("htmx:sendError", () => {

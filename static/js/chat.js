@@ -1,5 +1,6 @@
-// The chat page: composer keys, staying at the newest words, copying, the state of the connection.
-import { toast } from "./app.js";
+// The chat page: staying at the newest words, copying, the state of the connection.
+import { isComposing, toast } from "./app.js";
+import "./writing.js";
 
 const scroll = document.getElementById("scroll");
 const thread = document.getElementById("thread");
@@ -7,19 +8,10 @@ const latest = document.querySelector("[data-latest]");
 const composer = document.getElementById("composer");
 const text = document.getElementById("composer-text");
 
-// Enter sends; while an input method composes a character, Enter belongs to it.
 document.addEventListener("keydown", (event) => {
-  const box = event.target.closest(".composer__text");
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && box) {
-    event.preventDefault();
-    if (box.value.trim()) box.form.requestSubmit();
-  }
-  if (event.key === "Escape") {
-    const cancel = event.target.closest("form")?.querySelector("[data-cancel]");
-    const stop = document.querySelector(".composer__stop");
-    if (cancel) cancel.click();
-    else if (!document.getElementById("dialog").open && stop?.checkVisibility()) stop.click();
-  }
+  const stop = document.querySelector(".composer__stop");
+  if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
+  if (!document.getElementById("dialog").open && stop?.checkVisibility()) stop.click();
 });
 composer?.addEventListener("click", (event) => { if (event.target === composer) text.focus(); });
 composer?.addEventListener("htmx:beforeRequest", (event) => {
@@ -27,7 +19,6 @@ composer?.addEventListener("htmx:beforeRequest", (event) => {
 });
 composer?.addEventListener("htmx:afterRequest", (event) => {
   if (event.target !== composer || !event.detail.successful) return;
-  composer.reset();
   thread.querySelector(":scope > .empty")?.remove();
   text.focus();
 });
@@ -92,6 +83,13 @@ function attend() {
   if (call && isFree) call.focus({ preventScroll: atEnd });
   else if (wasAsked && focused === document.body) text.focus({ preventScroll: true });
 }
+
+// An agent's answer follows its run. When the run has said its last, the answer is asked for, once.
+document.addEventListener("htmx:load", () => {
+  for (const message of document.querySelectorAll(".message[data-live]")) {
+    if (message.querySelector(".run:not([data-live])")) window.htmx.trigger(message, "run-ended");
+  }
+});
 
 // Every frame is acknowledged: the server keeps only so many on their way.
 document.addEventListener("htmx:wsAfterMessage", (event) => {

@@ -85,7 +85,10 @@ def test_while_it_works_the_message_says_nothing_new(agent, owner_client):
     assert held.started.wait(10)
     path = f"/chat/messages/{message.id}/"
     assert owner_client.get(path).status_code == 204
-    assert "An agent works on this" in page(owner_client, message)
+    shown = page(owner_client, message)
+    assert "An agent works on this" in shown
+    assert 'hx-trigger="run-ended"' in shown, "its run's socket tells, nobody asks each second"
+    assert "every 1s" not in shown.partition('id="thread"')[2]
     refused = owner_client.post(
         f"/chat/{message.conversation_id}/messages/",
         {"text": "me too", "agent": "1"},

@@ -5,17 +5,23 @@ from __future__ import annotations
 import io
 import re
 import socket
+from typing import Any
 
 import pytest
 import requests
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common.errors import CortexError
+from common.problems import Problem
+from cortex_site.errors import respond
+from cortex_site.security import policy
 from cortex_site.server import BoundedRequest
 from inference.errors import QueueFull
 from tests.server import CortexServer
@@ -51,6 +57,24 @@ def busy(request: HttpRequest) -> HttpResponse:
     raise QueueFull("Too many requests are waiting.")
 
 
+class Refused(CortexError):
+    """A refusal of any status."""
+
+    code = "refused"
+
+    def __init__(self, status: int) -> None:
+        super().__init__("This is why.")
+        self.status = status
+
+
+def refused(request: HttpRequest, status: int) -> HttpResponse:
+    raise Refused(status)
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    raise PermissionDenied("This is why.")
+
+
 urlpatterns = [
     path("api/validating", Validating.as_view()),
     path("api/breaking", Breaking.as_view()),
@@ -58,8 +82,11 @@ urlpatterns = [
     path("api/busy", busy),
     path("broken", broken),
     path("busy", busy),
+    path("refused/<int:status>", refused),
+    path("forbidden", forbidden),
     path("", include("cortex_site.urls")),
 ]
+handler403 = "cortex_site.errors.permission_denied"
 handler404 = "cortex_site.errors.page_not_found"
 handler500 = "cortex_site.errors.server_error"
 
@@ -151,11 +178,62 @@ def test_unknown_pages(client: Client) -> None:
     assert client.get("/nope").json()["error"]["code"] == "not_found"
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/nope", 404), ("/forbidden", 403), ("/broken", 500), ("/refused/404", 404),
+        ("/refused/413", 413), ("/refused/500", 500), ("/refused/507", 507), ("/busy", 503),
+    ],
+)  # fmt: skip
+def test_an_error_page_has_the_ways_to_all_other_pages(
+    client: Client, address: str, status: int
+) -> None:
+    response = client.get(address, HTTP_ACCEPT="text/html")
+    html = response.content.decode()
+    assert response.status_code == status
+    for page in ("/", "/agents/", "/tools/", "/models/", "/admin/"):
+        assert re.search(rf'<a class="nav__link"\s+href="{page}"', html), page
+    assert re.search(r"<title>[\w ]+ · Cortex</title>", html)
+    assert html.count("<h1>") == 1
+
+
+def test_an_error_page_asks_the_database_for_nothing(
+    client: Client, django_assert_num_queries: Any
+) -> None:
+    client.get("/nope", HTTP_ACCEPT="text/html")  # the owner is made
+    request = RequestFactory().get("/nope", HTTP_ACCEPT="text/html")
+    with django_assert_num_queries(0):
+        page = respond(request, Problem(507, "disk_full", "No room is left."))
+    assert "No room is left." in page.content.decode()
+    assert "The disk is full" in page.content.decode()
+
+
+def test_who_may_not_come_in_is_shown_no_way_in() -> None:
+    for headers in ({"SERVER_NAME": "localhost", "REMOTE_ADDR": "10.0.0.9"}, {}):
+        page = Client(HTTP_ACCEPT="text/html", **headers).get("/").content.decode()
+        assert "nav__link" not in page
+        assert "<h1>" in page
+
+
+def test_a_script_is_told_in_json(client: Client) -> None:
+    """It swaps no error page into a corner of the page, and shows the message."""
+    response = client.get("/refused/507", HTTP_ACCEPT="text/html", HTTP_HX_REQUEST="true")
+    assert response.json()["error"]["message"] == "This is why."
+
+
 def test_a_wrong_method_says_which_are_right(client: Client) -> None:
     response = client.delete("/api/health")
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]
     assert response.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_page_says_so_too(client: Client, accept: str) -> None:
+    response = client.get("/models/refresh", HTTP_ACCEPT=accept)
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert "GET is not taken here, only POST." in response.content.decode()
+    assert ("nav__link" in response.content.decode()) == (accept == "text/html")
 
 
 @pytest.mark.live
@@ -166,6 +244,18 @@ def test_a_body_of_ten_megabytes_is_refused(cortex_server: CortexServer) -> None
     assert response.status_code == 413
     assert response.json()["error"]["code"] == "body_too_large"
     assert requests.get(f"{cortex_server.url}/api/health", timeout=30).ok
+
+
+@pytest.mark.live
+def test_a_person_whose_file_is_too_large_gets_a_page(cortex_server: CortexServer) -> None:
+    url = f"{cortex_server.url}/chat/import/"
+    headers = {"Accept": "text/html", "Content-Type": "multipart/form-data; boundary=x"}
+    response = requests.post(url, data=b" " * 10_000_000, headers=headers, timeout=60)
+    assert response.status_code == 413
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert response.headers["Content-Security-Policy"] == policy("/chat/import/")
+    assert "That is too large" in response.text
+    assert 'href="/models/"' in response.text
 
 
 @pytest.mark.live

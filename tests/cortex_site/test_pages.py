@@ -6,10 +6,15 @@ import re
 
 import pytest
 import requests
+from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
-from django.test import Client
+from django.test import Client, override_settings
+from django.urls import URLPattern, URLResolver, get_resolver
 
+from chat import services
+from cortex_site.errors import is_api
 from cortex_site.security import policy
+from tests.scripted import ScriptedEngine
 from tests.server import CortexServer
 
 
@@ -34,6 +39,104 @@ def test_the_navigation_says_where_one_is(owner_client: Client, address: str) ->
     page = owner_client.get(address).content.decode()
     link = "/" if address.startswith("/chat/") else address
     assert re.findall(r'class="nav__link"\s+href="([^"]*)"\s+aria-current="page"', page) == [link]
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/chat/import/", "/agents/", "/agents/compare", "/tools/", "/models/"]
+)
+def test_the_chats_stand_beside_every_page(
+    owner: User, owner_client: Client, scripted: ScriptedEngine, address: str
+) -> None:
+    scripted.fallback = scripted.reply("Blue.")
+    chat = services.conversation_create(owner=owner, title="Colours", auto_title=False)
+    services.message_send(conversation=chat, text="Why is the sky blue?")
+    page = owner_client.get(address).content.decode()
+    assert f'href="/chat/{chat.id}/"' in page
+    assert "Colours" in page
+    assert page.count('id="conversations"') == 1
+
+
+# --- Addresses ------------------------------------------------------------------------------------
+
+SAMPLES = {"uuid": "6f1d9e5c-0000-4000-8000-000000000000", "int": "1", "str": "x", "path": "x"}
+
+
+def addresses(patterns: list[URLPattern | URLResolver], before: str = "/") -> list[str]:
+    """All addresses of the site's own, with something where they take something."""
+    found: list[str] = []
+    for pattern in patterns:
+        address = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            found.append(address)
+        elif pattern.app_name != "admin":
+            found += addresses(pattern.url_patterns, address)
+    return [re.sub(r"<(\w+):\w+>", lambda name: SAMPLES[name[1]], one) for one in found]
+
+
+PAGES = [
+    address
+    for address in addresses(get_resolver("cortex_site.urls").url_patterns)
+    if not is_api(address) and address != "/" and "^" not in address
+]
+OTHERS = ["/admin/", "/admin/inference/languagemodel/", "/admin/login/"]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_slash_too_few_or_too_many_leads_to_the_page(owner_client: Client, debug: bool) -> None:
+    """Permanently, with method and body: that is what 308 says."""
+    for address in PAGES + OTHERS:
+        written = address.removesuffix("/") if address.endswith("/") else f"{address}/"
+        with override_settings(DEBUG=debug):
+            for send in (owner_client.get, owner_client.post):
+                response = send(f"{written}?q=a%20b")
+                told = (response.status_code, response.headers.get("Location"))
+                assert told == (308, f"{address}?q=a%20b"), written
+
+
+def test_the_pages_are_found() -> None:
+    assert {"/agents/", "/tools/", "/models/", "/chat/", "/docs", "/redoc"} <= set(PAGES)
+
+
+def test_a_post_without_the_slash_arrives_with_its_body(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    response = owner_client.post("/agents", {"goal": "", "context": "kept"}, follow=True)
+    assert response.redirect_chain == [("/agents/", 308)]
+    assert (response.status_code, "kept" in response.content.decode()) == (422, True)
+
+
+@pytest.mark.parametrize("path", ["/api/models/", "/api/health/", "/v1/models/", "/api/agents"])
+def test_what_is_for_programs_is_taken_as_it_is(owner_client: Client, path: str) -> None:
+    assert owner_client.get(path).status_code == 404
+    assert owner_client.post(path, {}, content_type="application/json").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/nope/", "/admin/nope", "/admin/nope/", "//agents", "//evil.example/agents"]
+)
+def test_where_nothing_is_nobody_is_sent(owner_client: Client, path: str) -> None:
+    response = owner_client.get("/", PATH_INFO=path)  # as it is: `//` would begin a host
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "begins"),
+    [
+        ("/favicon.ico", "image/", b"\0\0\1\0"),
+        ("/apple-touch-icon.png", "image/png", b"\x89PNG"),
+        ("/robots.txt", "text/plain", b"User-agent: *\nDisallow: /"),
+    ],
+)
+def test_what_browsers_and_robots_ask_for_by_themselves(
+    path: str, kind: str, begins: bytes
+) -> None:
+    response = Client(SERVER_NAME="localhost").get(path)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith(kind)
+    assert b"".join(response.streaming_content).startswith(begins)  # type: ignore[attr-defined]
+
+
+# --- The admin, and headers -----------------------------------------------------------------------
 
 
 def test_the_admin_bears_the_name_of_the_product(owner_client: Client) -> None:

@@ -195,9 +195,56 @@ def test_what_goes_wrong_is_shown_on_the_page(
 ) -> None:
     for name, text in [("../etc", "is not a model id"), ("nobody/knows", "cannot be reached")]:
         answer = owner_client.post("/models/add", {"name": name}, **HTMX)
+        html = answer.content.decode()
         assert answer.status_code == 422
-        assert text in answer.content.decode()
+        assert re.search(rf'<p class="field__error" id="add-problem"[^>]*>.*{text}', html)
+        assert 'id="models"' not in html, "the list, which is asked for anew, has no part in it"
+        assert f'value="{name}"' in html, "what was typed is not lost"
+        assert 'aria-describedby="add-problem add-help"' in html
+        assert 'aria-invalid="true"' in html
+        whole = owner_client.post("/models/add", {"name": name})
+        assert (whole.status_code, f'value="{name}"' in whole.content.decode()) == (422, True)
     assert owner_client.post("/models/add", {"name": ""}).status_code == 422
+
+
+def test_what_a_match_cannot_be_fetched_for_stands_at_the_match(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    answer = owner_client.post("/models/add", {"name": "nobody/knows", "match": "3"}, **HTMX)
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'id="add-problem3"' in html
+    assert "<form" not in html
+
+
+def test_what_is_fetched_is_told_and_the_list_comes_along(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    html = owner_client.post("/models/add", {"name": MODEL}, **HTMX).content.decode()
+    assert "on its way" in html
+    assert 'id="models" hx-swap-oob="true"' in html
+    assert 'value=""' in html
+    assert "aria-invalid" not in html
+
+
+def test_a_model_that_does_not_fit_is_off_wherever_it_is_offered(
+    owner_client: Client, scripted: ScriptedEngine, settings: object
+) -> None:
+    settings.MODEL_MEMORY_LIMIT = 5 * 2**30  # type: ignore[attr-defined]
+    offered = facts.FOR_MLX if facts.is_apple_silicon() else facts.FOR_LLAMACPP
+    large = max(offered, key=lambda fact: fact.memory_bytes)
+    assert large.name in {row.name for row in services.model_list()}
+    for address in ("/", "/agents/"):
+        html = owner_client.get(address).content.decode()
+        [option] = re.findall(rf'<option value="{large.name}"[^>]*>[^<]*', html)
+        assert "disabled" in option
+        assert "does not fit: it needs" in option
+        assert f'<option value="{EMBEDDED}">' in html
+    answer = change(owner_client, large.name, "load", **HTMX)
+    assert answer.status_code == 422  # type: ignore[attr-defined]
+    row = LanguageModel.objects.get(name=large.name)
+    assert row.state == "unloaded"
+    assert "MODEL_MEMORY_LIMIT" in row.last_error
 
 
 def test_others_see_models_but_change_none(other_client: Client, scripted: ScriptedEngine) -> None:

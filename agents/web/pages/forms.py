@@ -17,8 +17,9 @@ from agents.react.goals import KIND, Goal
 from agents.react.parser import FINISH
 from agents.react.steps import StepRecord
 from agents.services import run_list
+from common.pages import Select
 from common.types import JSON
-from inference.services import model_default, models_offered
+from inference.services import model_choices, model_default
 from tooling.services import tool_specs
 
 RECENT = 100  # runs that can be picked to be compared
@@ -88,7 +89,7 @@ def _number(label: str, most: int, help_text: str, *, least: int = 0) -> forms.I
 
 
 def _model_field() -> forms.ChoiceField:
-    return forms.ChoiceField(required=False, widget=forms.Select(attrs={"class": "select"}))
+    return forms.ChoiceField(required=False, widget=Select(attrs={"class": "select"}))
 
 
 class GoalForm(forms.Form):
@@ -104,6 +105,8 @@ class GoalForm(forms.Form):
                 "placeholder": EXAMPLES[0],
                 "autofocus": True,
                 "dir": "auto",
+                "enterkeyhint": "enter",
+                "data-draft": "goal",
             }
         ),
     )
@@ -223,4 +226,4 @@ def _title(run: Run) -> str:
 
 
 def _models(first: str) -> list[tuple[str, str]]:
-    return [("", first), *((model.name, model.name) for model in models_offered())]
+    return [("", first), *model_choices()]

@@ -8,8 +8,8 @@ The protocol is JSON over a socket pair. To the child: `{"op": "load", "config"}
 `{"op": "generate", "request"}`, `{"op": "cancel", "id"}`, `{"op": "shutdown"}`. From the child:
 `{"op": "progress", "stage", "fraction"}`, `{"op": "loaded", "description"}` or
 `{"op": "failed", "error"}`; then `{"op": "deltas", "deltas": [[request id, delta]]}`, one message a
-decode step, `{"op": "error", "id", "error"}`, and about once a second
-`{"op": "beat", "active", "memory", "steps"}`.
+decode step, `{"op": "error", "id", "error"}`, `{"op": "reading", "requests": {request id: part}}`
+while prompts are read, and about once a second `{"op": "beat", "active", "memory", "steps"}`.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class WorkerAnswer(QueuedStream):
         self.asked_at = time.monotonic()
         self.begun_at = 0.0
         self.produced = False  # something has come back
+        self.read_part = 0.0  # of the prompt, from 0 to 1
         self.requeued = False
         self.sent_to: WorkerProcess | None = None
         self._engine = engine
@@ -158,6 +159,13 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
         if process:
             process.stop()
 
+    def reading(self, request_id: str) -> float | None:
+        with self._lock:
+            answer = self._turns.find(request_id)
+            if answer is None or answer.sent_to is None or answer.produced:
+                return None
+            return answer.read_part
+
     def describe(self) -> ModelDescription:
         if not self._loaded.done() or self._loaded.exception():
             raise ModelLoadFailed(f"{self.config.model} is not loaded.")
@@ -210,6 +218,12 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
     def _on_deltas(self, message: JSON) -> None:
         for request_id, data in message["deltas"]:
             self._give(request_id, decode_delta(data))
+
+    def _on_reading(self, message: JSON) -> None:
+        with self._lock:
+            for request_id, part in message["requests"].items():
+                if answer := self._turns.find(request_id):
+                    answer.read_part = part
 
     def _on_error(self, message: JSON) -> None:
         self._give(message["id"], from_wire(message["error"]))

@@ -101,7 +101,9 @@ def test_a_long_observation_is_folded_and_time_becomes_bars(run):
     html = renderer.start([event("state", state="running"), one])
     assert "<summary><span" in html
     assert "10 fresh and 90 cached prompt tokens, 7 written, 5 of them forced" in html
-    assert "Fresh from token 90 on: &#x27;&lt;b&gt;new&#x27; here, &#x27;old" in html
+    folded = html[html.index('<details class="disclosure step__prompt"') :]
+    assert "Fresh from token 90 on: &#x27;&lt;b&gt;new&#x27; here, &#x27;old" in folded
+    assert html.count("Fresh from") == 1
     assert 'class="segment segment--decode" x="37.500%" width="50.000%"' in html
     assert " style=" not in html
 

@@ -508,3 +508,28 @@ def test_unloading_ends_answers_and_the_process(kind: str, request: pytest.Fixtu
         list(stream)
     assert not is_alive(pid)
     engine.unload()
+
+
+# --- While a prompt is read ----------------------------------------------------------------------
+
+
+def test_how_far_a_prompt_is_read_is_told_until_the_first_word(local: WorkerEngine) -> None:
+    request = ask("Say hello. " + "The sea is wide and blue. " * 250, 4)
+    deltas = local.stream(request)
+    words = threading.Event()
+
+    def read() -> None:
+        for _ in deltas:
+            words.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    parts: list[float] = []
+    while not words.wait(0.01):
+        if (part := local.reading(request.id)) is not None:
+            parts.append(part)
+    assert local.reading(request.id) is None, "it is written now"
+    reader.join()
+    assert parts == sorted(parts)
+    assert any(0 < part < 1 for part in parts), parts
+    assert local.reading("unknown") is None

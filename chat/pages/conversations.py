@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -35,13 +36,10 @@ def _entry(request: PageRequest, shown: Conversation) -> HttpResponse:
         "HX-Current-URL", ""
     )
     values = {"conversation": shown, "current": shown.id if here else None}
-    return render(request, "chat/_conversation.html", values)
-
-
-@require_GET
-def title(request: PageRequest, key: UUID) -> HttpResponse:
-    """Asked for while the model may be writing a title."""
-    return _entry(request, conversation_get(request, key))
+    response = render(request, "chat/_conversation.html", values)
+    if here:
+        response.write(render_to_string("chat/_title.html", values))
+    return response
 
 
 @require_http_methods(["GET", "POST"])
@@ -81,7 +79,9 @@ def delete(request: PageRequest, key: UUID) -> HttpResponse:
 def restore(request: PageRequest, key: UUID) -> HttpResponse:
     shown = get_object_or_404(conversations_of(request), id=key)
     services.conversation_restore(conversation=shown)
-    return HttpResponseClientRedirect(reverse("chat:conversation", args=[shown.id]))
+    if request.POST.get("open") == "1":
+        return HttpResponseClientRedirect(reverse("chat:conversation", args=[shown.id]))
+    return list_changed(HttpResponse(status=204))
 
 
 @require_POST
@@ -126,7 +126,8 @@ def _dialog(
     if request.htmx:
         return render(request, partial, values, status=status)
     current = str(shown.id) if shown else ""
-    page = context.sidebar(user_of(request), "", current)
+    page = context.sidebar(user_of(request), current=current)
+    values["is_page"] = True
     return render(request, "chat/form_page.html", page | values, status=status)
 
 

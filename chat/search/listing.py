@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -23,13 +24,13 @@ SHOWN = 100  # conversations; older ones are found by searching
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A conversation of the list; of one that was found, its `title` and an `excerpt` with what was
-    looked for marked, and the newest `message` in which it stands."""
+    """A conversation of the list; of one that was found, its `title` and an `excerpt` of the newest
+    message that was found, both with what was looked for marked."""
 
     conversation: Conversation
     title: SafeString | str = ""
     excerpt: SafeString | str = ""
-    message: UUID | None = None
+    address: str = ""  # what follows the conversation's own, to open it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def texts_find(owner: User, search: Query) -> QuerySet[SearchText]:
     return texts if known is None else texts.filter(id__in=known)
 
 
+def hit_address(search: Query, message: UUID) -> str:
+    """Write what follows the address of a conversation, to open it at a message."""
+    query = {"q": search.text, "in": search.where, "message": str(message)}
+    return f"?{urlencode(query)}#message-{message}"
+
+
 def hits_in(conversation: Conversation, search: Query) -> list[UUID]:
     """Give the messages of a conversation in which all terms stand, in their order."""
     texts = texts_find(conversation.owner, search).filter(message__conversation=conversation)
@@ -92,7 +99,7 @@ def _entries(
             row,
             text_mark(str(row), search.terms if search.in_titles else ()),
             excerpt_of(contents[row.id], search.terms) if row.id in contents else "",
-            newest.get(row.id),
+            hit_address(search, newest[row.id]) if row.id in newest else "",
         )
         for row in rows
     ]

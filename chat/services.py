@@ -154,7 +154,7 @@ def message_send(
     _require(not (busy and by_agent), "An agent can begin when the answer above has ended.")
     question = _message_add(conversation, parent, Role.USER, content=text)
     if not conversation.title:
-        _conversation_update(conversation, title=_first_words(text))
+        _conversation_update(conversation, title=first_words(text))
     if by_agent:
         return question, _agent_start(_message_add(conversation, question, Role.ASSISTANT), text)
     return question, _answer_add(conversation, question, queued=busy)
@@ -179,7 +179,7 @@ def message_edit(*, message: Message, text: str) -> Message:
     conversation = _lock(message.conversation)
     question = _message_add(conversation, message.parent, Role.USER, content=text)
     if message.parent_id is None and not conversation.named:  # its title told of the old question
-        _conversation_update(conversation, title=_first_words(text), auto_title=True)
+        _conversation_update(conversation, title=first_words(text), auto_title=True)
     return _answer_add(conversation, question)
 
 
@@ -288,7 +288,8 @@ def _require(condition: bool, message: str) -> None:
         raise MessageConflict(message)
 
 
-def _first_words(text: str) -> str:
+def first_words(text: str) -> str:
+    """Make a title of a question, until there is a better one."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0] + "…"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -160,11 +161,19 @@ def import_file(request: PageRequest) -> HttpResponse:
         form = ImportForm(request.POST, request.FILES)
     if request.method == "POST" and form.is_valid():
         try:
-            made = exports.import_json(owner=user_of(request), data=form.cleaned_data["file"])
+            made = exports.import_file(owner=user_of(request), data=form.cleaned_data["file"])
         except InvalidRequest as error:
             form.add_error("file", problem_at(error, request).message)
         else:
-            address = reverse("chat:conversation", args=[made.id])
+            address = _imported(request, made)
             return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
     status = 422 if form.is_bound else 200
     return _dialog(request, "chat/_import.html", None, status, form=form)
+
+
+def _imported(request: PageRequest, made: list[Conversation]) -> str:
+    """Where the page goes: to the chat, or of many to their list."""
+    if len(made) == 1:
+        return reverse("chat:conversation", args=[made[0].id])
+    messages.success(request, f"{len(made)} chats were imported.")
+    return reverse("chat:home")

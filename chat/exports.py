@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -118,6 +118,8 @@ def import_file(*, owner: User, data: bytes) -> list[Conversation]:
     content = _parse(data)
     documents = documents_of(content)
     if documents is not None:
+        if not documents:
+            _refuse("messages", "In this file nobody has said anything.")
         return [_make(owner, document) for document in documents]
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         _refuse("format", "This file is not a chat that Cortex, Open WebUI or ChatGPT exported.")
@@ -156,7 +158,7 @@ def _make(owner: User, content: JSON) -> Conversation:
     entries = _entries(content)
     made: dict[str, Message | None] = {}
     conversation = conversation_create(owner=owner, auto_title=False, **_settings(content, entries))
-    newest = datetime.min.replace(tzinfo=timezone.get_current_timezone())
+    newest = datetime.min.replace(tzinfo=UTC)
     for index, entry in enumerate(entries):
         key, message = _message_in(conversation, made, entry, f"messages.{index}")
         made[key] = message
@@ -262,7 +264,7 @@ def _time(entry: JSON, field: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
         time = time if timezone.is_aware(time) else timezone.make_aware(time)
-        return min(time, timezone.now())
+        return min(time.astimezone(UTC), timezone.now())
     except (ValueError, OverflowError):
         _wrong(field, "it must be a time such as 2026-01-31T12:00:00+00:00.")
 

@@ -28,13 +28,14 @@ class Node:
 
 
 def documents_of(content: Any) -> list[JSON] | None:
-    """Give the chats of another product's file; None when it is none."""
+    """Give the chats of another product's file in which something was said; None when it is no
+    such file."""
     chats = content if isinstance(content, list) else [content]
     readers: list[Callable[[JSON], JSON | None]] = [_open_webui, _chatgpt]
     for reader in readers:
         documents = [reader(chat) if isinstance(chat, dict) else None for chat in chats]
         if documents and None not in documents:
-            return [document for document in documents if document is not None]
+            return [document for document in documents if document and document["messages"]]
     return None
 
 
@@ -99,11 +100,12 @@ def _text(value: Any) -> str:
 
 
 def _document(title: str, nodes: dict[str, Node], leaf: str, system: str = "") -> JSON:
-    kept = {key for key, node in nodes.items() if node.role in ROLES and node.text.strip()}
+    order = list(_down(nodes))
+    kept = {key for key in order if nodes[key].role in ROLES and nodes[key].text.strip()}
     return {
         "conversation": {"title": title or None, "system_prompt": system},
         "leaf": _kept_above(nodes, leaf, kept) if leaf in nodes else None,
-        "messages": [_message(nodes, key, kept) for key in _down(nodes) if key in kept],
+        "messages": [_message(nodes, key, kept) for key in order if key in kept],
     }
 
 

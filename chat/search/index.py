@@ -35,6 +35,7 @@ FTS5 = (
     " INSERT INTO chat_searchtext_fts(chat_searchtext_fts, rowid, folded)"
     " VALUES ('delete', old.id, old.folded);"
     " INSERT INTO chat_searchtext_fts(rowid, folded) VALUES (new.id, new.folded); END",
+    "INSERT INTO chat_searchtext_fts(chat_searchtext_fts) VALUES ('rebuild')",
 )
 FTS5_GONE = (
     "DROP TRIGGER IF EXISTS chat_searchtext_added",

@@ -2,8 +2,7 @@
 
     python -m benchmarks.search [messages]
 
-The database is made anew in a temporary folder, or is the one that DATABASE_URL names, which must be
-empty.
+The database is made anew in a temporary folder, or is the empty one that DATABASE_URL names.
 """
 
 from __future__ import annotations
@@ -16,10 +15,11 @@ import time
 
 import django
 
-WORDS = (
-    "river mountain answer because function Straße größer Москва ответ вопрос garçon déjà "
-    "東京 自然语言处理 ΟΔΥΣΣΕΥΣ the and of to in a is that model database search people years"
-).split()
+WORDS = [
+    "river", "mountain", "answer", "because", "function", "Straße", "größer", "Москва", "ответ",
+    "вопрос", "garçon", "déjà", "東京", "自然语言处理", "ΟΔΥΣΣΕΥΣ", "the", "and", "of", "to", "in", "a",
+    "is", "that", "model", "database", "search", "people", "years",
+]  # fmt: skip
 QUERIES = ["needle", "strasse москва", "東京", "自然语", '"the and"', "e", "nothing here"]
 LENGTH = 150  # words of a message
 ROUNDS = 7

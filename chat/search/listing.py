@@ -88,9 +88,7 @@ def _all_terms(column: str, terms: Iterable[str]) -> Q:
     return condition
 
 
-def _entries(
-    rows: list[Conversation], texts: QuerySet[SearchText], search: Query
-) -> list[Entry]:
+def _entries(rows: list[Conversation], texts: QuerySet[SearchText], search: Query) -> list[Entry]:
     newest = _newest(rows, texts) if search.in_texts else {}
     messages = Message.objects.filter(id__in=newest.values())
     contents = dict(messages.values_list("conversation_id", "content"))

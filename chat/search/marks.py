@@ -15,7 +15,9 @@ Span = tuple[int, int]
 BEFORE, AFTER = 30, 90  # characters of an excerpt around what was found
 TAG = re.compile(r"""(<(?:[^<>"']|"[^"]*"|'[^']*')*>)""")
 NAME = re.compile(r"</?([a-z0-9]+)")
-INLINE = frozenset(("a", "b", "code", "del", "em", "i", "kbd", "s", "span", "strong", "sub", "sup", "u"))
+INLINE = frozenset(
+    ("a", "b", "code", "del", "em", "i", "kbd", "s", "span", "strong", "sub", "sup", "u")
+)
 UNMARKED = frozenset(("math", "button"))  # a formula has no words, a button is none of them
 
 

@@ -55,7 +55,12 @@ OPEN_WEBUI = {
         "history": {
             "currentId": "y",
             "messages": {
-                "y": {"parentId": "x", "role": "assistant", "content": "Everest.", "model": "llama"},
+                "y": {
+                    "parentId": "x",
+                    "role": "assistant",
+                    "content": "Everest.",
+                    "model": "llama",
+                },
                 "x": {"parentId": None, "role": "user", "content": "Highest?", "timestamp": 1},
                 "z": {"parentId": "x", "role": "assistant", "content": "K2."},
             },

@@ -49,7 +49,11 @@ def test_a_title_is_cleaned(said: str, title: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "title"),
-    [("The Longest River in Afri", "The Longest River in"), ("Longest, the", "Longest"), ("Lon", "")],
+    [
+        ("The Longest River in Afri", "The Longest River in"),
+        ("Longest, the", "Longest"),
+        ("Lon", ""),
+    ],
 )
 def test_a_word_that_was_cut_off_goes(said: str, title: str) -> None:
     assert title_clean(said, is_cut=True) == title
@@ -97,9 +101,7 @@ def test_an_edit_of_the_first_question_gives_another_title(
     assert (conversation.title, conversation.auto_title) == ("Mountains", False)
 
 
-def test_a_title_of_the_old_question_comes_too_late(
-    owner: User, scripted: ScriptedEngine
-) -> None:
+def test_a_title_of_the_old_question_comes_too_late(owner: User, scripted: ScriptedEngine) -> None:
     gate = threading.Event()
     scripted.reply("Rivers", when=is_title, gate=gate)
     conversation, answer = begin(owner, scripted, "Longest river?")

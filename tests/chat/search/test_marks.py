@@ -47,7 +47,10 @@ def test_without_the_marks_it_is_what_it_was(text: str, query: str) -> None:
 
 @given(st.text(), st.text(max_size=4))
 def test_plain_text_is_escaped(text: str, query: str) -> None:
-    for made in (text_mark(text, query_read(query).terms), excerpt_of(text, query_read(query).terms)):
+    for made in (
+        text_mark(text, query_read(query).terms),
+        excerpt_of(text, query_read(query).terms),
+    ):
         assert "<" not in re.sub("</?mark>", "", made)
 
 

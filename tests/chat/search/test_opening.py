@@ -1,4 +1,4 @@
-"""A hit opens where it stands: in its branch, among its neighbours, marked, with a way to the next."""
+"""A hit opens where it stands: in its branch, among its neighbours, marked; and so the next."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hit_of(client: Client, query: str) -> str:
 
 
 def shown(text: str) -> list[int]:
-    return [int(number) for number in re.findall(r'data-source>m(\d+)<', text)]
+    return [int(number) for number in re.findall(r"data-source>m(\d+)<", text)]
 
 
 def test_a_hit_is_marked_and_can_have_the_focus(

@@ -213,9 +213,7 @@ def test_every_write_is_found_at_once(owner: User, scripted: ScriptedEngine) -> 
     kept()
 
 
-def test_a_question_that_was_taken_back_is_not_found(
-    owner: User, scripted: ScriptedEngine
-) -> None:
+def test_a_question_that_was_taken_back_is_not_found(owner: User, scripted: ScriptedEngine) -> None:
     gate = threading.Event()
     scripted.reply("first", gate=gate)
     made = services.conversation_create(owner=owner, title="Live", auto_title=False)

@@ -17,8 +17,8 @@ import django
 
 WORDS = [
     "river", "mountain", "answer", "because", "function", "Straße", "größer", "Москва", "ответ",
-    "вопрос", "garçon", "déjà", "東京", "自然语言处理", "ΟΔΥΣΣΕΥΣ", "the", "and", "of", "to", "in", "a",
-    "is", "that", "model", "database", "search", "people", "years",
+    "вопрос", "garçon", "déjà", "東京", "自然语言处理", "ΟΔΥΣΣΕΥΣ", "the", "and", "of",
+    "to", "in", "a", "is", "that", "model", "database", "search", "people", "years",
 ]  # fmt: skip
 QUERIES = ["needle", "strasse москва", "東京", "自然语", '"the and"', "e", "nothing here"]
 LENGTH = 150  # words of a message

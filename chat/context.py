@@ -14,7 +14,7 @@ from agents.services import queue_place
 from chat.models import Conversation, Message
 from chat.rendering.hits import hit_view
 from chat.rendering.presenting import message_views
-from chat.search import SHOWN, Query, conversation_groups, conversation_list
+from chat.search import SHOWN, Query, conversation_groups, conversation_list, query_read
 from chat.search.listing import hit_address, hits_in
 from chat.search.query import LONGEST_QUERY, WHERE
 from chat.tree import PAGE, path_ids, path_read
@@ -24,7 +24,6 @@ from inference.loaded.overview import is_downloaded
 from inference.models import LanguageModel
 
 Context = dict[str, Any]
-NOTHING = Query()
 State = LanguageModel.State
 
 FIRST_ANSWERS = 3
@@ -72,24 +71,25 @@ def opened(shown: Conversation, search: Query, message: Message) -> Opened:
     return Opened(search, message.id, tuple(hits))
 
 
-def home(owner: User, search: Query = NOTHING) -> Context:
+def home(owner: User, query: str | Query = "") -> Context:
     """Show a new chat."""
-    return sidebar(owner, search) | models(None) | {"examples": EXAMPLES}
+    return sidebar(owner, query) | models(None) | {"examples": EXAMPLES}
 
 
 def conversation(
     owner: User,
     shown: Conversation,
     before: Message | None = None,
-    search: Query = NOTHING,
+    query: str | Query = "",
     hit: Opened | None = None,
 ) -> Context:
     """Make a conversation's page; it ends above the message `before`, or some way below a hit."""
-    shared = sidebar(owner, search, str(shown.id)) | models(shown)
+    shared = sidebar(owner, query, str(shown.id)) | models(shown)
     return shared | thread(shown, before, hit) | {"gauge": gauge(shown)}
 
 
-def sidebar(owner: User, search: Query = NOTHING, current: str = "") -> Context:
+def sidebar(owner: User, query: str | Query = "", current: str = "") -> Context:
+    search = query_read(query) if isinstance(query, str) else query
     entries = conversation_list(owner=owner, query=search)
     return {
         "groups": conversation_groups(entries[:SHOWN]),

@@ -120,6 +120,7 @@ class ChatsConsumer(RunConsumer):
     """
 
     async def _frames(self) -> AsyncGenerator[str]:
+        chat: UUID | None
         try:
             chat = UUID(self.query["chat"])
         except (KeyError, ValueError):

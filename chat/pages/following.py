@@ -20,6 +20,7 @@ from django.template.loader import render_to_string
 from agents.log import wakeups
 from agents.log.events import on_reader_thread
 from agents.web.consumers import RunConsumer
+from chat.context import models
 from chat.models import Conversation, Message
 from chat.rendering.presenting import message_version, message_view
 from chat.search import SHOWN
@@ -37,7 +38,7 @@ def socket_address(
     """Tell where a page follows; `shown` is the conversation whose newest messages it has."""
     query = {"list": list_digest(owner_id)}
     if shown is not None:
-        query |= {"chat": str(shown.id), "seen": thread_digest(shown.title, versions)}
+        query |= {"chat": str(shown.id), "seen": thread_digest(shown, versions)}
     return f"/{ADDRESS}?{urlencode(query)}"
 
 
@@ -47,9 +48,9 @@ def list_digest(owner_id: int) -> str:
     return _digest(*rows.values_list("id", "title", "pinned")[: SHOWN + 1])
 
 
-def thread_digest(title: str, versions: Iterable[tuple[UUID, str]]) -> str:
+def thread_digest(shown: Conversation, versions: Iterable[tuple[UUID, str]]) -> str:
     """Tell apart what a page may show of a conversation."""
-    return _digest(title, *versions)
+    return _digest(shown.title, shown.model, *versions)
 
 
 def _digest(*values: object) -> str:
@@ -63,6 +64,7 @@ class Following:
         self._owner_id, self._chat = owner_id, chat
         self._seen, self._listed = seen, listed
         self._known: dict[UUID, str] | None = None  # message -> version; None before the first look
+        self._model: str | None = None
 
     def look(self) -> JSON:
         """Give what is new; nothing when nothing is."""
@@ -84,13 +86,14 @@ class Following:
         messages = path_read(shown.leaf_id, PAGE)
         siblings = siblings_read(shown.id, messages)
         versions = {m.id: message_version(m, siblings.get(m.id)) for m in messages}
-        seen = thread_digest(shown.title, versions.items())
-        known = {} if self._known is None and seen != self._seen else self._known
-        is_new, self._seen, self._known = seen != self._seen, seen, versions
+        seen = thread_digest(shown, versions.items())
+        is_new, known, model = seen != self._seen, self._known or {}, self._model
+        self._seen, self._known, self._model = seen, versions, shown.model
         if not is_new:
             return {}
-        entries = [_entry(m, siblings.get(m.id), versions[m.id], known or {}) for m in messages]
-        return {"title": str(shown), "thread": entries}
+        entries = [_entry(m, siblings.get(m.id), versions[m.id], known) for m in messages]
+        picker = {} if model == shown.model else {"picker": _picker(shown)}
+        return {"title": str(shown), "thread": entries, **picker}
 
 
 def _entry(
@@ -102,6 +105,10 @@ def _entry(
         view = message_view(message, siblings)
         entry["html"] = render_to_string("chat/_message.html", {"view": view}).strip()
     return entry
+
+
+def _picker(shown: Conversation) -> str:
+    return render_to_string("chat/_model_picker.html", models(shown)).strip()
 
 
 async def frames(following: Following, owner_id: int) -> AsyncGenerator[str]:

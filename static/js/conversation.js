@@ -24,13 +24,14 @@ function reconcile(entries) {
   }
 }
 
-function follow({ list, title, thread: entries, deleted }) {
+function follow({ list, title, thread: entries, picker, deleted }) {
   if (deleted) { location.assign(`${follower.dataset.home}?deleted=${deleted}`); return; }
   if (title) {
     document.title = `${title} · Cortex`;
     document.getElementById("page-title").textContent = title;
   }
   if (entries) reconcile(entries);
+  if (picker) htmx.swap("#model-picker", picker, { swapStyle: "outerHTML" });
   // Somebody who is typing a new title is not interrupted: the list comes with the next change.
   if (list && !document.querySelector(".conversation--renaming")) {
     htmx.trigger(document.body, "conversations-changed");

@@ -108,6 +108,9 @@ async def test_a_page_that_is_up_to_date_is_told_nothing(
     assert (frame["title"], frame["list"]) == ("Streams", True)
     assert len(frame["thread"]) == 40
     assert not any("html" in entry for entry in frame["thread"])
+    assert "picker" not in frame
+    await done(services.conversation_configure, conversation=conversation, model="scripted-model")
+    assert 'value="scripted-model" selected' in (await tab.frame())["picker"]
     await tab.disconnect()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.folding import composed, fold, spans
@@ -55,11 +55,13 @@ def test_another_word(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_how_a_text_is_composed_does_not_matter(text: str) -> None:
     assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_folded_can_be_stored(text: str) -> None:
     folded = fold(text)
@@ -85,6 +87,7 @@ def test_where_a_word_stands(text: str, words: list[str], found: list[str]) -> N
     assert [text[start:end] for start, end in spans(text, words)] == found
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=1, max_size=3))
 def test_places_lie_within_the_text(text: str, word: str) -> None:
     text, at = composed(text), 0

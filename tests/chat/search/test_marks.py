@@ -6,7 +6,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.rendering.markdown import render
@@ -38,6 +38,7 @@ def test_formulas_buttons_and_addresses_stay_as_they_are() -> None:
         assert html_mark(markup, query_read(query).terms) == markup, query
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=1, max_size=4))
 def test_without_the_marks_it_is_what_it_was(text: str, query: str) -> None:
     markup = render(text)
@@ -45,6 +46,7 @@ def test_without_the_marks_it_is_what_it_was(text: str, query: str) -> None:
     assert composed(html.unescape(plain)) == composed(html.unescape(markup))
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(max_size=4))
 def test_plain_text_is_escaped(text: str, query: str) -> None:
     for made in (

@@ -47,6 +47,8 @@ def html_mark(markup: str, terms: Iterable[str]) -> SafeString:
     if not found:
         return mark_safe(markup)
     for index, text in texts.items():
+        if text.isspace():
+            continue
         pieces[index] = _marked(text, list(_within(found, starts[index], len(text))))
     return mark_safe("".join(pieces))
 

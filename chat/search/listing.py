@@ -12,11 +12,10 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from chat.models import Conversation, Message, SearchText
 from chat.search.index import index_matches
-from chat.search.marks import excerpt_of, text_mark
+from chat.search.marks import excerpt_of
 from chat.search.query import Query, query_read
 
 SHOWN = 100  # conversations; older ones are found by searching
@@ -24,12 +23,10 @@ SHOWN = 100  # conversations; older ones are found by searching
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A conversation of the list; of one that was found, its `title` and an `excerpt` of the newest
-    message that was found, both with what was looked for marked."""
+    """A conversation of the list, with an `excerpt` of the newest message that a search found."""
 
     conversation: Conversation
-    title: SafeString | str = ""
-    excerpt: SafeString | str = ""
+    excerpt: str = ""
     address: str = ""  # what follows the conversation's own, to open it there
 
 
@@ -95,7 +92,6 @@ def _entries(rows: list[Conversation], texts: QuerySet[SearchText], search: Quer
     return [
         Entry(
             row,
-            text_mark(str(row), search.terms if search.in_titles else ()),
             excerpt_of(contents[row.id], search.terms) if row.id in contents else "",
             hit_address(search, newest[row.id]) if row.id in newest else "",
         )

@@ -105,7 +105,7 @@ def test_a_hit_is_opened_marked_and_left_by_keyboard(
     send(page, "More")
     written(page)
     page.get_by_label("Search chats").fill("STRASSE")
-    expect(page.locator(".conversation__excerpt mark")).to_have_text("Straße")
+    expect(page.locator(".conversation__excerpt")).to_contain_text("Straße")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Search in")).to_be_focused()
     page.locator(".conversation__link").first.focus()

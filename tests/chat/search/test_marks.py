@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.rendering.markdown import render
-from chat.search.marks import excerpt_of, html_mark, text_mark
+from chat.search.marks import html_mark, text_mark
 from chat.search.query import query_read
 from common.folding import composed
 
@@ -49,15 +49,5 @@ def test_without_the_marks_it_is_what_it_was(text: str, query: str) -> None:
 @settings(deadline=None)
 @given(st.text(), st.text(max_size=4))
 def test_plain_text_is_escaped(text: str, query: str) -> None:
-    for made in (
-        text_mark(text, query_read(query).terms),
-        excerpt_of(text, query_read(query).terms),
-    ):
-        assert "<" not in re.sub("</?mark>", "", made)
-
-
-def test_an_excerpt_shows_what_was_found() -> None:
-    text = "word " * 100 + "needle" + " word" * 100
-    assert "<mark>needle</mark>" in excerpt_of(text, ["needle"])
-    assert excerpt_of(text, ["needle"]).startswith("…")
-    assert excerpt_of(text, ["needle"]).endswith("…")
+    made = text_mark(text, query_read(query).terms)
+    assert "<" not in re.sub("</?mark>", "", made)

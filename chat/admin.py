@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from chat.models import Conversation, Message
 from chat.services import SAMPLING
+from common.folding import fold
 
 if TYPE_CHECKING:
     ConversationAdminBase = admin.ModelAdmin[Conversation]
@@ -17,14 +19,26 @@ else:
     ConversationAdminBase = MessageAdminBase = admin.ModelAdmin
 
 
+class FoldedSearch:
+    """Finds what the chat's own search finds."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(  # type: ignore[misc]
+            request, queryset, fold(search_term)
+        )
+        return found
+
+
 @admin.register(Conversation)
-class ConversationAdmin(ConversationAdminBase):
+class ConversationAdmin(FoldedSearch, ConversationAdminBase):
     """Found by title, owner or what was said in them."""
 
     list_display = ["__str__", "owner", "model", "pinned", "updated_at", "deleted_at"]
     list_filter = ["pinned", "updated_at", "model"]
     list_select_related = ["owner"]
-    search_fields = ["title", "owner__username", "messages__content"]
+    search_fields = ["folded_title", "owner__username", "messages__search_text__folded"]
     fields = [
         "title", "owner", "model", "system_prompt", *SAMPLING, "max_tokens", "tools", "pinned",
         "created_at", "updated_at", "deleted_at",
@@ -36,13 +50,13 @@ class ConversationAdmin(ConversationAdminBase):
 
 
 @admin.register(Message)
-class MessageAdmin(MessageAdminBase):
+class MessageAdmin(FoldedSearch, MessageAdminBase):
     """Read only: what stands in a conversation is changed in the chat, beside the old version."""
 
     list_display = ["opening", "role", "conversation", "model", "created_at"]
     list_filter = ["role", "created_at"]
     list_select_related = ["conversation"]
-    search_fields = ["content", "conversation__title"]
+    search_fields = ["search_text__folded", "conversation__folded_title"]
     fields = ["conversation", "role", "content", "thinking", "model", "run", "created_at"]
     readonly_fields = ["conversation", "role", "content", "thinking", "model", "run", "created_at"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,12 @@ from django.contrib.auth.models import User
 from agents.models import Run
 from agents.services import prompt_reading, queue_place
 from chat.models import Conversation, Message
+from chat.rendering.hits import hit_view
 from chat.rendering.presenting import message_views
-from chat.search import SHOWN, conversation_groups, conversation_list
-from chat.tree import PAGE, path_read
+from chat.search import SHOWN, Query, conversation_groups, conversation_list, query_read
+from chat.search.listing import hit_address, hits_in
+from chat.search.query import LONGEST_QUERY, WHERE
+from chat.tree import PAGE, path_ids, path_read
 from common.errors import CortexError
 from common.pages import Off
 from inference import services as inference
@@ -37,25 +41,63 @@ EXAMPLES = [
 ]
 
 
-def home(owner: User, query: str = "") -> Context:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that a search has found and somebody has opened, among all that were found."""
+
+    search: Query
+    message: UUID
+    hits: tuple[UUID, ...]
+
+    @property
+    def place(self) -> int:
+        """Its number; 0 when the words are not in it (any more)."""
+        return self.hits.index(self.message) + 1 if self.message in self.hits else 0
+
+    @property
+    def previous(self) -> str:
+        return self._address(self.place - 2) if self.place > 1 else ""
+
+    @property
+    def next(self) -> str:
+        return self._address(self.place) if self.place < len(self.hits) else ""
+
+    def _address(self, index: int) -> str:
+        return hit_address(self.search, self.hits[index])
+
+
+def opened(shown: Conversation, search: Query, message: Message) -> Opened:
+    """Open a message that a search has found."""
+    hits = hits_in(shown, search) if search.terms else []
+    return Opened(search, message.id, tuple(hits))
+
+
+def home(owner: User, query: str | Query = "") -> Context:
     """Show a new chat."""
     return sidebar(owner, query) | models(None) | {"examples": EXAMPLES}
 
 
 def conversation(
-    owner: User, shown: Conversation, before: Message | None = None, query: str = ""
+    owner: User,
+    shown: Conversation,
+    before: Message | None = None,
+    query: str | Query = "",
+    hit: Opened | None = None,
 ) -> Context:
-    """Make a conversation's page; it ends above the message `before`."""
+    """Make a conversation's page; it ends above the message `before`, or some way below a hit."""
     shared = sidebar(owner, query, str(shown.id)) | models(shown)
-    return shared | thread(shown, before) | {"gauge": gauge(shown)}
+    return shared | thread(shown, before, hit) | {"gauge": gauge(shown)}
 
 
-def sidebar(owner: User, query: str = "", current: str = "") -> Context:
-    entries = conversation_list(owner=owner, query=query)
+def sidebar(owner: User, query: str | Query = "", current: str = "") -> Context:
+    search = query_read(query) if isinstance(query, str) else query
+    entries = conversation_list(owner=owner, query=search)
     return {
         "groups": conversation_groups(entries[:SHOWN]),
         "more": len(entries) > SHOWN,
-        "query": query,
+        "search": search,
+        "places": WHERE.items(),
+        "longest_query": LONGEST_QUERY,
         "current": uuid_or_none(current),
     }
 
@@ -67,16 +109,37 @@ def uuid_or_none(text: str) -> UUID | None:
         return None
 
 
-def thread(shown: Conversation, before: Message | None = None) -> Context:
-    """Show the newest messages of the path, or those above `before`."""
-    messages = path_read(before.parent_id if before else shown.leaf_id, PAGE)
+def thread(
+    shown: Conversation, before: Message | None = None, hit: Opened | None = None
+) -> Context:
+    """Show the newest messages of the path, those above `before`, or those around a hit."""
+    leaf, later = (before.parent_id if before else shown.leaf_id), None
+    if hit:
+        leaf, later = _around(path_ids(leaf), hit.message)
+    messages = path_read(leaf, PAGE)
     older = messages[0].id if messages and messages[0].parent_id else None
+    views = message_views(shown, messages)
+    if hit:
+        views = [hit_view(view, hit.search.terms, hit.hits) for view in views]
     return {
         "conversation": shown,
-        "views": message_views(shown, messages),
+        "views": views,
         "older": older,
+        "later": hit_address(hit.search, later) if hit and later else "",
         "is_older": before is not None,
+        "hit": hit,
+        "opened": hit.message if hit else None,
     }
+
+
+def _around(path: list[UUID], message: UUID) -> tuple[UUID, UUID | None]:
+    """The last message of a page with this message in it, and the next one, if that is not the
+    end of the path."""
+    at = path.index(message)
+    if at >= len(path) - PAGE:
+        return path[-1], None
+    end = at + PAGE // 2
+    return path[end], path[end + 1]
 
 
 def models(shown: Conversation | None) -> Context:

@@ -115,7 +115,8 @@ def _merged(path: Iterable[Message]) -> Iterator[PromptMessage]:
             continue
         answer = list(part_messages(_parts(message)))
         if answer:
-            yield PromptMessage("user", "\n\n".join(pending))
+            if pending:  # an imported chat may begin with an answer, or go on with a second one
+                yield PromptMessage("user", "\n\n".join(pending))
             pending.clear()
             yield from answer
     if pending:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import Truncator
 
+from agents.log import wakeups
 from agents.models import Run
 from agents.react.forks import run_resume
 from agents.react.goals import KIND as AGENT
@@ -47,7 +47,7 @@ Role = Message.Role
 def conversation_create(*, owner: User, **settings: Any) -> Conversation:
     """Make a conversation with nothing in it; also empty the bin of what lies there too long."""
     Conversation.objects.filter(owner=owner, deleted_at__lt=timezone.now() - BIN_KEEPS).delete()
-    return Conversation.objects.create(owner=owner, **settings)
+    return Conversation.objects.create(owner=owner, named=bool(settings.get("title")), **settings)
 
 
 @transaction.atomic
@@ -66,13 +66,15 @@ def conversation_rename(*, conversation: Conversation, title: str) -> None:
     if not title or len(title) > LONGEST_TITLE:
         message = f"A title has 1 to {LONGEST_TITLE} characters."
         raise InvalidRequest(message, field="title")
-    _conversation_update(conversation, title=title, auto_title=False)
+    _conversation_update(conversation, title=title, auto_title=False, named=True)
 
 
-def conversation_title_from_model(*, conversation_id: UUID, title: str) -> None:
-    """Set the model's title, unless a person has chosen one meanwhile."""
-    rows = Conversation.objects.filter(id=conversation_id, auto_title=True)
-    rows.update(title=title, auto_title=False)
+def conversation_title_from_model(*, conversation: Conversation, title: str) -> None:
+    """Set the model's title, unless a person has chosen one meanwhile. Without one ("") the first
+    words of the question stay."""
+    rows = Conversation.objects.filter(id=conversation.id, auto_title=True)
+    rows.update(auto_title=False, **({"title": title} if title else {}))
+    conversation_announce(conversation)
 
 
 def conversation_pin(*, conversation: Conversation, pinned: bool) -> None:
@@ -92,13 +94,37 @@ def conversation_stop(*, conversation: Conversation) -> None:
 
 
 def conversation_delete(*, conversation: Conversation) -> None:
-    """Into the bin. Answers that are being written stop."""
-    conversation_stop(conversation=conversation)
+    """Into the bin. Answers that are being written stop, and those that wait do not begin."""
     _conversation_update(conversation, deleted_at=timezone.now())
+    conversation_stop(conversation=conversation)
 
 
+@transaction.atomic
 def conversation_restore(*, conversation: Conversation) -> None:
+    """Out of the bin again. An answer that waited begins, if nothing is written before it."""
+    conversation = _lock(conversation)
     _conversation_update(conversation, deleted_at=None)
+    waiting = conversation.messages.filter(queued=True).exclude(
+        parent__parent__run__state__in=Run.ACTIVE
+    )
+    for answer in waiting.filter(parent__parent__queued=False):
+        _next_start(answer)
+
+
+def conversation_waits(conversation: Conversation) -> bool:
+    """Tell whether a question waits for the answer before it to end."""
+    return conversation.messages.filter(queued=True).exists()
+
+
+def conversation_announce(conversation: Conversation) -> None:
+    """Tell the open pages of its owner that something is new, once that is committed."""
+    key = announcements(conversation.owner_id)
+    transaction.on_commit(lambda: wakeups.wake(key), robust=True)
+
+
+def announcements(owner_id: int) -> str:
+    """Name what the pages of an owner listen to."""
+    return f"chats.{owner_id}"
 
 
 def _conversation_update(conversation: Conversation, **values: Any) -> None:
@@ -106,6 +132,7 @@ def _conversation_update(conversation: Conversation, **values: Any) -> None:
     for name, value in values.items():
         setattr(conversation, name, value)
     Conversation.objects.filter(id=conversation.id).update(**values)
+    conversation_announce(conversation)
 
 
 # --- Messages ------------------------------------------------------------------------------------
@@ -126,7 +153,7 @@ def message_send(
     _require(not (busy and by_agent), "An agent can begin when the answer above has ended.")
     question = _message_add(conversation, parent, Role.USER, content=text)
     if not conversation.title:
-        _conversation_update(conversation, title=_first_words(text))
+        _conversation_update(conversation, title=first_words(text))
     if by_agent:
         return question, _agent_start(_message_add(conversation, question, Role.ASSISTANT), text)
     return question, _answer_add(conversation, question, queued=busy)
@@ -150,6 +177,8 @@ def message_edit(*, message: Message, text: str) -> Message:
     text = text_check(text)
     conversation = _lock(message.conversation)
     question = _message_add(conversation, message.parent, Role.USER, content=text)
+    if message.parent_id is None and not conversation.named:  # its title told of the old question
+        _conversation_update(conversation, title=first_words(text), auto_title=True)
     return _answer_add(conversation, question)
 
 
@@ -162,6 +191,7 @@ def message_continue(*, message: Message) -> Message:
     _require(message_can_continue(message), "This answer has nothing to go on with.")
     if message.run and message.run.kind == AGENT:
         message.run = run_resume(run=message.run)
+        conversation_announce(message.conversation)
         return message
     return _run_start(message, before=parts_decode(message.parts))
 
@@ -219,12 +249,21 @@ def answer_finish(*, run: Run, parts: list[Part]) -> None:
     message.thinking = parts_text(parts, "thinking")
     message.model = run.model or message.model
     message.save(update_fields=["parts", "content", "thinking", "model"])
-    waiting = Message.objects.filter(queued=True, parent__parent=message)
+    conversation_announce(message.conversation)
+    waiting = Message.objects.filter(
+        queued=True, parent__parent=message, conversation__deleted_at=None
+    )
     for answer in waiting.select_related("conversation"):
-        try:
-            _run_start(answer)
-        except QueueFull:  # it can be asked for again in the page
-            Message.objects.filter(id=answer.id).update(queued=False)
+        _next_start(answer)
+
+
+def _next_start(answer: Message) -> None:
+    """Begin an answer that waited."""
+    try:
+        _run_start(answer)
+    except QueueFull:  # it can be asked for again in the page
+        Message.objects.filter(id=answer.id).update(queued=False)
+        conversation_announce(answer.conversation)
 
 
 def text_check(text: str) -> str:
@@ -248,7 +287,8 @@ def _require(condition: bool, message: str) -> None:
         raise MessageConflict(message)
 
 
-def _first_words(text: str) -> str:
+def first_words(text: str) -> str:
+    """Make a title of a question, until there is a better one."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else line[:60].rsplit(" ", 1)[0] + "…"
 
@@ -276,6 +316,7 @@ def _agent_start(message: Message, goal: str) -> Message:
         message=str(message.id),
     )
     message.save(update_fields=["run"])
+    conversation_announce(conversation)
     return message
 
 
@@ -308,6 +349,7 @@ def _run_start(message: Message, before: list[Part] | None = None) -> Message:
     )
     message.queued = False
     message.save(update_fields=["run", "queued"])
+    conversation_announce(conversation)
     return message
 
 

@@ -9,7 +9,7 @@ from agents.loops.contract import Loop
 from agents.loops.reply import reply_loop
 from agents.models import Run
 from agents.services import run_start
-from chat.models import Conversation, Message
+from chat.models import Message
 from chat.services import conversation_title_from_model
 from chat.tree import path_read
 from inference import services as inference
@@ -22,7 +22,10 @@ PROMPT = (
 )
 LONGEST_PART = 600  # characters of question and answer that the model is shown
 LONGEST_TITLE = 60
-FITTING = re.compile(r"[^\n{}<>|*#`]{3,60}")
+FITTING = re.compile(r"[^\n{}<>|*`]{2,60}")
+QUOTES = " \t\"'“”„‟‘’«»「」*_"  # what stands around a title
+BEFORE, AFTER = QUOTES + "#:-–—", QUOTES + ".…,;:·、，。；：．-–—"
+LABEL = re.compile(r"(?:title|titel|titre|título)\s*[:：]\s*", re.IGNORECASE)
 
 
 def title_start(message: Message) -> None:
@@ -57,15 +60,29 @@ def title_run(run: Run) -> Loop:
 
 
 def title_finish(run: Run) -> None:
-    """Take the title, if what came is one."""
-    title = title_clean(run.output)
-    if title and run.state == Run.State.COMPLETED:
-        conversation_title_from_model(conversation_id=UUID(run.params["conversation"]), title=title)
-    else:
-        Conversation.objects.filter(id=run.params["conversation"]).update(auto_title=False)
+    """Take the title, if what came is one, and if it still is about what the conversation shows:
+    the question may have been edited meanwhile, and then another title is on its way."""
+    answers = Message.objects.select_related("conversation", "parent")
+    answer = answers.filter(id=run.params["message"]).first()
+    if answer is None or not _is_shown(answer):
+        return
+    wrote = run.state == Run.State.COMPLETED
+    title = title_clean(run.output, is_cut=run.finish_reason == "length") if wrote else ""
+    conversation_title_from_model(conversation=answer.conversation, title=title)
 
 
-def title_clean(text: str) -> str:
-    """Make a title out of what a model said; "" when it is none."""
-    line = text.strip().split("\n")[0].removeprefix("Title:").strip(" \"'“”*#.:")
+def _is_shown(answer: Message) -> bool:
+    """Whether the conversation begins with the question of this answer."""
+    path = path_read(answer.conversation.leaf_id)
+    return bool(path) and path[0].id == answer.parent_id
+
+
+def title_clean(text: str, *, is_cut: bool = False) -> str:
+    """Make a title out of what a model said; "" when it is none. The last word of one that `is_cut`
+    at the limit of tokens is not whole."""
+    lines = text.strip().split("\n")
+    line = LABEL.sub("", lines[0].lstrip(BEFORE), count=1)
+    if is_cut and len(lines) == 1:
+        line = line.rpartition(" ")[0]
+    line = line.lstrip(BEFORE).rstrip(AFTER)
     return line if FITTING.fullmatch(line) else ""

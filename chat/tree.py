@@ -25,8 +25,9 @@ WITH RECURSIVE path(id, parent_id, depth) AS (
     SELECT m.id, m.parent_id, path.depth + 1
     FROM chat_message m JOIN path ON m.id = path.parent_id WHERE path.depth < %s
 )
-SELECT m.* FROM path JOIN chat_message m ON m.id = path.id ORDER BY path.depth DESC
 """
+MESSAGES = "SELECT m.* FROM path JOIN chat_message m ON m.id = path.id ORDER BY path.depth DESC"
+IDS = "SELECT id FROM path ORDER BY depth DESC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,17 @@ def path_read(leaf: UUID | None, limit: int = DEEPEST) -> list[Message]:
         return []
     key = Message._meta.pk.get_db_prep_value(leaf, connection)
     runs = Prefetch("run", Run.objects.defer("output", "thinking"))
-    return list(Message.objects.raw(PATH, [key, limit]).prefetch_related(runs))
+    return list(Message.objects.raw(PATH + MESSAGES, [key, limit]).prefetch_related(runs))
+
+
+def path_ids(leaf: UUID | None) -> list[UUID]:
+    """Give the ids from the root down to `leaf`."""
+    if leaf is None:
+        return []
+    field = Message._meta.pk
+    with connection.cursor() as cursor:
+        cursor.execute(PATH + IDS, [field.get_db_prep_value(leaf, connection), DEEPEST])
+        return [field.to_python(key) for (key,) in cursor.fetchall()]
 
 
 def siblings_read(conversation_id: UUID, messages: list[Message]) -> dict[UUID, Siblings]:

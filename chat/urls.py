@@ -24,7 +24,6 @@ urlpatterns = [
     path("chat/<uuid:key>/", chat.conversation, name="conversation"),
     path("chat/<uuid:key>/messages/", chat.messages, name="messages"),
     path("chat/<uuid:key>/stop/", chat.stop, name="stop"),
-    path("chat/<uuid:key>/title/", conversations.title, name="title"),
     path("chat/<uuid:key>/rename/", conversations.rename, name="rename"),
     path("chat/<uuid:key>/pin/", conversations.pin, name="pin"),
     path("chat/<uuid:key>/delete/", conversations.delete, name="delete"),

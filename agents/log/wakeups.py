@@ -43,8 +43,9 @@ class Notifier:
         self._event.clear()
 
 
-def wake(run_id: UUID) -> None:
-    """Tell every reader of the run that there is more; from any thread, never blocks."""
+def wake(run_id: UUID | str) -> None:
+    """Tell every reader of the run, or of another named log, that there is more; from any thread,
+    never blocks."""
     for loop in _loops():
         sending = _send(run_id)
         try:
@@ -54,7 +55,7 @@ def wake(run_id: UUID) -> None:
 
 
 @contextlib.asynccontextmanager
-async def listen(run_id: UUID) -> AsyncIterator[Notifier]:
+async def listen(run_id: UUID | str) -> AsyncIterator[Notifier]:
     """Give a notifier for one run, which is also notified once when the subscription stands."""
     loop, notifier = asyncio.get_running_loop(), Notifier()
     with _lock:
@@ -72,7 +73,7 @@ async def listen(run_id: UUID) -> AsyncIterator[Notifier]:
                 del _listening[loop]
 
 
-async def _relay(run_id: UUID, notifier: Notifier) -> None:
+async def _relay(run_id: UUID | str, notifier: Notifier) -> None:
     """Notify for each message; keep at it when the layer's server goes away."""
     while True:
         try:
@@ -82,7 +83,7 @@ async def _relay(run_id: UUID, notifier: Notifier) -> None:
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _subscribe(run_id: UUID, notifier: Notifier) -> None:
+async def _subscribe(run_id: UUID | str, notifier: Notifier) -> None:
     layer: Any = get_channel_layer()
     channel = await layer.new_channel()
     try:
@@ -95,7 +96,7 @@ async def _subscribe(run_id: UUID, notifier: Notifier) -> None:
         await layer.group_discard(_group(run_id), channel)
 
 
-async def _send(run_id: UUID) -> None:
+async def _send(run_id: UUID | str) -> None:
     layer: Any = get_channel_layer()
     try:
         await layer.group_send(_group(run_id), {"type": "run.more"})
@@ -103,7 +104,7 @@ async def _send(run_id: UUID) -> None:
         logger.warning("A wake-up was lost; readers poll meanwhile", exc_info=True)
 
 
-def _group(run_id: UUID) -> str:
+def _group(run_id: UUID | str) -> str:
     return f"run.{run_id}"
 
 

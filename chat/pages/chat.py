@@ -19,6 +19,7 @@ from agents.react.goals import KIND as AGENT
 from agents.services import tool_call_decide
 from chat import context, services
 from chat.models import Conversation, Message
+from chat.pages.following import socket_address
 from chat.pages.forms import SettingsForm
 from chat.pages.requests import (
     conversation_get,
@@ -28,7 +29,8 @@ from chat.pages.requests import (
 )
 from chat.pages.suggestion import suggestion_for
 from chat.rendering.presenting import message_view
-from chat.tree import siblings_read
+from chat.search import Query, query_read
+from chat.tree import path_ids, siblings_read
 from common.errors import CortexError, InvalidRequest
 from common.pages import PageRequest
 from common.problems import problem_at, refusals_as_json
@@ -46,7 +48,8 @@ def home(request: PageRequest) -> HttpResponse:
 
 
 def _home(request: PageRequest, status: int = 200, **extra: Any) -> HttpResponse:
-    page = context.home(user_of(request), request.GET.get("q", ""))
+    owner = user_of(request)
+    page = context.home(owner, _search(request)) | {"socket": socket_address(owner.pk, None)}
     deleted = context.uuid_or_none(request.GET.get("deleted", ""))
     if deleted:
         extra["deleted"] = conversations_of(request).filter(id=deleted).first()
@@ -96,10 +99,36 @@ def conversation(request: PageRequest, key: UUID) -> HttpResponse:
 def _conversation_page(
     request: PageRequest, shown: Conversation, status: int = 200, **extra: Any
 ) -> HttpResponse:
-    before = _before(request, shown)
-    page = context.conversation(user_of(request), shown, before, request.GET.get("q", ""))
-    page |= suggestion_for(request, shown)
+    before, hit = _before(request, shown), _hit(request, shown)
+    owner = user_of(request)
+    page = context.conversation(owner, shown, before, _search(request), hit)
+    page |= suggestion_for(request, shown) | {"socket": _socket(shown, page)}
     return render(request, "chat/page.html", page | extra, status=status)
+
+
+def _socket(shown: Conversation, page: context.Context) -> str:
+    """Where the page follows; one that does not show the newest messages follows the list alone."""
+    versions = [(view.message.id, view.version) for view in page["views"]]
+    follows = None if page["is_older"] or page["later"] else shown
+    return socket_address(shown.owner_id, follows, versions)
+
+
+def _search(request: PageRequest) -> Query:
+    return query_read(request.GET.get("q", ""), request.GET.get("in", ""))
+
+
+def _hit(request: PageRequest, shown: Conversation) -> context.Opened | None:
+    """The message named by ?message=: the page opens there, in the branch in which it stands."""
+    if "message" not in request.GET or "before" in request.GET:
+        return None
+    message = get_object_or_404(
+        shown.messages.select_related("conversation"),
+        id=context.uuid_or_none(request.GET["message"]),
+    )
+    if message.id not in path_ids(shown.leaf_id):
+        services.message_select(message=message)
+        shown.refresh_from_db()
+    return context.opened(shown, _search(request), message)
 
 
 def _before(request: PageRequest, shown: Conversation) -> Message | None:
@@ -143,7 +172,7 @@ def _send(request: PageRequest, shown: Conversation) -> HttpResponse:
 def conversation_list(request: PageRequest) -> HttpResponse:
     """Show the list in the sidebar, perhaps searched."""
     current = request.GET.get("current", "")
-    page = context.sidebar(user_of(request), request.GET.get("q", ""), current)
+    page = context.sidebar(user_of(request), _search(request), current)
     return render(request, "chat/_conversations.html", page)
 
 
@@ -212,12 +241,14 @@ def message_discard(request: PageRequest, key: UUID) -> HttpResponse:
 
 @require_POST
 def stop(request: PageRequest, key: UUID) -> HttpResponse:
-    """Stop what is being written in this conversation."""
+    """Stop what is being written in this conversation. A question that waits begins then: that is
+    said."""
     shown = conversation_get(request, key)
+    waits = services.conversation_waits(shown)
     services.conversation_stop(conversation=shown)
-    if request.htmx:
-        return HttpResponse(status=204)
-    return redirect("chat:conversation", shown.id)
+    if not request.htmx:
+        return redirect("chat:conversation", shown.id)
+    return render(request, "chat/_stopped.html") if waits else HttpResponse(status=204)
 
 
 @require_GET

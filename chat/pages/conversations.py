@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -35,13 +37,10 @@ def _entry(request: PageRequest, shown: Conversation) -> HttpResponse:
         "HX-Current-URL", ""
     )
     values = {"conversation": shown, "current": shown.id if here else None}
-    return render(request, "chat/_conversation.html", values)
-
-
-@require_GET
-def title(request: PageRequest, key: UUID) -> HttpResponse:
-    """Asked for while the model may be writing a title."""
-    return _entry(request, conversation_get(request, key))
+    response = render(request, "chat/_conversation.html", values)
+    if here:
+        response.write(render_to_string("chat/_title.html", values))
+    return response
 
 
 @require_http_methods(["GET", "POST"])
@@ -81,7 +80,9 @@ def delete(request: PageRequest, key: UUID) -> HttpResponse:
 def restore(request: PageRequest, key: UUID) -> HttpResponse:
     shown = get_object_or_404(conversations_of(request), id=key)
     services.conversation_restore(conversation=shown)
-    return HttpResponseClientRedirect(reverse("chat:conversation", args=[shown.id]))
+    if request.POST.get("open") == "1":
+        return HttpResponseClientRedirect(reverse("chat:conversation", args=[shown.id]))
+    return list_changed(HttpResponse(status=204))
 
 
 @require_POST
@@ -126,7 +127,8 @@ def _dialog(
     if request.htmx:
         return render(request, partial, values, status=status)
     current = str(shown.id) if shown else ""
-    page = context.sidebar(user_of(request), "", current)
+    page = context.sidebar(user_of(request), current=current)
+    values["is_page"] = True
     return render(request, "chat/form_page.html", page | values, status=status)
 
 
@@ -159,11 +161,19 @@ def import_file(request: PageRequest) -> HttpResponse:
         form = ImportForm(request.POST, request.FILES)
     if request.method == "POST" and form.is_valid():
         try:
-            made = exports.import_json(owner=user_of(request), data=form.cleaned_data["file"])
+            made = exports.import_file(owner=user_of(request), data=form.cleaned_data["file"])
         except InvalidRequest as error:
             form.add_error("file", problem_at(error, request).message)
         else:
-            address = reverse("chat:conversation", args=[made.id])
+            address = _imported(request, made)
             return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
     status = 422 if form.is_bound else 200
     return _dialog(request, "chat/_import.html", None, status, form=form)
+
+
+def _imported(request: PageRequest, made: list[Conversation]) -> str:
+    """Where the page goes: to the chat, or of many to their list."""
+    if len(made) == 1:
+        return reverse("chat:conversation", args=[made[0].id])
+    messages.success(request, f"{len(made)} chats were imported.")
+    return reverse("chat:home")

@@ -134,7 +134,7 @@ class ImportForm(forms.Form):
 
     file = forms.FileField(
         label="JSON file",
-        help_text="As exported from Cortex.",
+        help_text="As exported from Cortex, Open WebUI or ChatGPT (conversations.json).",
         widget=forms.FileInput(attrs={"class": "input", "accept": "application/json,.json"}),
     )
 

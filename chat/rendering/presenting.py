@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 
 from agents.log import events
 from agents.models import Run
@@ -85,6 +85,13 @@ class MessageView:
     error: dict[str, Any] | None = None
     usage: dict[str, Any] = field(default_factory=dict)
     is_silent: bool = True
+    words: SafeString | str = ""  # a question with what was looked for marked
+    is_hit: bool = False
+
+    @property
+    def version(self) -> str:
+        """See `message_version`."""
+        return message_version(self.message, self.siblings)
 
     @property
     def is_live(self) -> bool:
@@ -140,6 +147,16 @@ def part_view(message: Message, index: int, part: Part) -> PartView:
     """Make a part with what it says rendered."""
     html = markdown.render(part.text) if part.kind == "text" else ""
     return PartView(part_key(message, index), part, mark_safe(html))
+
+
+def message_version(message: Message, siblings: Siblings | None = None) -> str:
+    """Tell apart what a page may show of a message. While an answer is written it stays the same:
+    then the page follows the run."""
+    run, place = message.run, siblings or ALONE
+    state = "held" if message.queued else "done"
+    if run is not None:
+        state = f"{run.id.hex}-" + ("live" if run.is_active else f"{run.state}-{run.last_seq}")
+    return f"{state}-{place.position}-{place.total}"
 
 
 def part_key(message: Message, index: int) -> str:

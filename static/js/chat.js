@@ -38,7 +38,8 @@ if (scroll) {
     if (atEnd) toEnd();
     latest.hidden = isNear();
   }).observe(thread);
-  if (new URLSearchParams(location.search).has("before")) atEnd = false; else toEnd();
+  const asked = new URLSearchParams(location.search);
+  if (asked.has("before") || asked.has("message")) atEnd = false; else toEnd();
 }
 document.addEventListener("htmx:beforeSwap", (event) => {
   before = event.target.classList.contains("older") ? scroll.scrollHeight - scroll.scrollTop : null;

@@ -37,3 +37,12 @@ def test_messages_are_read_only(owner_client: Client, message: Message) -> None:
 def test_a_conversation_can_be_set_up(owner_client: Client, message: Message) -> None:
     address = f"/admin/chat/conversation/{message.conversation_id}/change/"
     assert "Rivers" in owner_client.get(address).content.decode()
+
+
+def test_the_admin_finds_what_the_chat_finds(owner: User, owner_client: Client) -> None:
+    made = Conversation.objects.create(owner=owner, title="Ärger", model="m")
+    Message.objects.create(conversation=made, role="user", content="Die Straße")
+    for kind in ("conversation", "message"):
+        for query in ("arger", "STRASSE"):
+            response = owner_client.get(f"/admin/chat/{kind}/", {"q": query})
+            assert response.context["cl"].result_count == 1, (kind, query)

@@ -241,7 +241,7 @@ def test_the_model_writes_the_title_once(
         threading.Event().wait(0.05)
     conversation.refresh_from_db()
     assert (conversation.title, conversation.auto_title) == ("Longest River", False)
-    assert "every 2s" not in text(owner_client.get(f"/chat/{conversation.id}/title/"))
+    assert "every 2s" not in text(owner_client.get("/chat/list/"))
 
 
 def test_deleting_can_be_undone(owner_client: Client, conversation: Conversation) -> None:
@@ -249,10 +249,79 @@ def test_deleting_can_be_undone(owner_client: Client, conversation: Conversation
     assert "Undo" in text(owner_client.post(f"{address}/delete/", headers=HTMX))
     assert owner_client.get(f"{address}/").status_code == 404
     assert "Undo" in text(owner_client.get("/", {"deleted": str(conversation.id)}))
-    owner_client.post(f"{address}/restore/", headers=HTMX)
+    elsewhere = owner_client.post(f"{address}/restore/", headers=HTMX)
+    assert "HX-Redirect" not in elsewhere
+    assert CHANGED in elsewhere["HX-Trigger"]
     assert owner_client.get(f"{address}/").status_code == 200
     here = owner_client.post(f"{address}/delete/", {"current": str(conversation.id)}, headers=HTMX)
     assert here["HX-Redirect"] == f"/?deleted={conversation.id}"
+    home = text(owner_client.get(here["HX-Redirect"]))
+    assert """hx-vals='{"open": "1"}'""" in home
+    back = owner_client.post(f"{address}/restore/", {"open": "1"}, headers=HTMX)
+    assert back["HX-Redirect"] == f"{address}/"
+
+
+def test_renaming_the_chat_that_is_open_changes_the_title_of_the_tab(
+    owner_client: Client, conversation: Conversation
+) -> None:
+    address = f"/chat/{conversation.id}/"
+    here = HTMX | {"HX-Current-URL": f"http://localhost{address}"}
+    html = text(owner_client.post(f"{address}rename/", {"title": "<Streams>"}, headers=here))
+    assert "<title>&lt;Streams&gt; · Cortex</title>" in html
+    assert 'id="page-title" hx-swap-oob="true">&lt;Streams&gt;</h1>' in html
+    elsewhere = owner_client.post(f"{address}rename/", {"title": "Brooks"}, headers=HTMX)
+    assert "<title>" not in text(elsewhere)
+
+
+def test_a_question_that_waits_is_told_of_when_the_answer_is_stopped(
+    owner_client: Client, conversation: Conversation, scripted: ScriptedEngine
+) -> None:
+    scripted.reply("one", gate=threading.Event())
+    services.message_send(conversation=conversation, text="Hi")
+    _, waiting = services.message_send(conversation=conversation, text="More")
+    scripted.wait_for_requests(1)
+    scripted.reply("two")
+    stopped = owner_client.post(f"/chat/{conversation.id}/stop/", headers=HTMX)
+    assert "Your next question begins now" in text(stopped)
+    assert ended(waiting).content == "two"
+
+
+def test_a_question_that_waits_does_not_begin_in_the_bin(
+    owner: User, conversation: Conversation, scripted: ScriptedEngine
+) -> None:
+    scripted.reply("one", gate=threading.Event())
+    _, first = services.message_send(conversation=conversation, text="Hi")
+    _, waiting = services.message_send(conversation=conversation, text="More")
+    scripted.wait_for_requests(1)
+    services.conversation_delete(conversation=conversation)
+    ended(first)
+    assert Message.objects.get(id=waiting.id).queued
+    scripted.reply("two")
+    services.conversation_restore(conversation=conversation)
+    assert ended(waiting).content == "two"
+
+
+@pytest.mark.parametrize("name", ["/chat/import/", "settings/", "share/"])
+def test_a_dialog_that_is_opened_as_a_page_is_one(
+    owner_client: Client, conversation: Conversation, name: str
+) -> None:
+    address = name if name.startswith("/") else f"/chat/{conversation.id}/{name}"
+    page, dialog = text(owner_client.get(address)), text(owner_client.get(address, headers=HTMX))
+    content = page[page.index("<main") :]
+    assert '<h1 id="dialog-title">' in content
+    assert "data-dialog-close" not in content
+    assert 'hx-target="#dialog-body"' not in content
+    assert '<h2 id="dialog-title">' in dialog
+    assert "data-dialog-close" in dialog
+
+
+def test_a_file_that_is_refused_on_the_page_shows_its_form_once(
+    owner_client: Client, scripted: ScriptedEngine
+) -> None:
+    file = SimpleUploadedFile("chat.json", b"{}")
+    html = text(owner_client.post("/chat/import/", {"file": file}))
+    assert html.count('type="file"') == 1
+    assert "This file is not a chat that Cortex, Open WebUI or ChatGPT exported." in html
 
 
 SETTINGS = {"temperature": "0.2", "top_p": "0.5", "max_tokens": "50", "seed": "3"}
@@ -441,7 +510,6 @@ def pages_of(conversation: Conversation, answer: Message) -> list[tuple[str, str
     reading = (
         "",
         "messages/",
-        "title/",
         "rename/",
         "settings/",
         "share/",

@@ -1,16 +1,9 @@
 """The tests of concurrency and of migrations once more, on PostgreSQL."""
 
-import os
-import subprocess
-import sys
-import uuid
-from pathlib import Path
-
-import psycopg
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432")
+from tests.postgresql import run_on_postgresql
+
 REPEATED = {
     "log/test_events": [
         "eight_threads",
@@ -31,39 +24,9 @@ REPEATED = {
 }
 
 
-@pytest.fixture
-def database():
-    """A name for a database that pytest-django makes; dropped afterwards."""
-    name = f"cortex_{uuid.uuid4().hex[:12]}"
-    try:
-        connection = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL at {SERVER}: {error}")
-    with connection:
-        yield name
-    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "test_{name}" WITH (FORCE)')
-
-
 @pytest.mark.services
-def test_the_log_and_the_runner_hold_on_postgresql(database):
+def test_the_log_and_the_runner_hold_on_postgresql():
     files = [f"tests/agents/{name}.py" for name in REPEATED]
     words = " or ".join(word for words in REPEATED.values() for word in words)
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("PYTEST")
-    }
-    environment["DATABASE_URL"] = f"{SERVER}/{database}"
-    # A database that is kept is not dropped while reader threads still hold connections to it.
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--reuse-db", "-x", "-k", words]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *files],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert f"{sum(map(len, REPEATED.values()))} passed" in done.stdout
-    assert "skipped" not in done.stdout
+    said = run_on_postgresql(files, "-k", words)
+    assert f"{sum(map(len, REPEATED.values()))} passed" in said

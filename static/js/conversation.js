@@ -1,0 +1,60 @@
+// The page follows the conversations: what another tab did, an answer that begins, a title.
+const follower = document.getElementById("following");
+const thread = document.getElementById("thread");
+
+const shownOf = (id) => document.getElementById(`message-${id}`);
+const whole = () => htmx.ajax("GET", follower.dataset.thread, { target: thread, swap: "innerHTML" });
+
+// Bring the thread to what it is made of now; messages that stand as they should are left alone.
+function reconcile(entries) {
+  const first = entries.length && shownOf(entries[0].id);
+  if (!first) { whole(); return; }
+  let last = null;
+  for (const { id, version, html } of entries) {
+    const shown = shownOf(id);
+    const stands = shown?.dataset.version === version || shown?.matches(".message--editing");
+    if (!stands && !html) { whole(); return; }
+    if (!stands) htmx.swap(shown ?? last, html, { swapStyle: shown ? "outerHTML" : "afterend" });
+    last = shownOf(id);
+  }
+  const kept = new Set(entries.map(({ id }) => `message-${id}`));
+  const stale = [...thread.querySelectorAll(`#${CSS.escape(`message-${entries[0].id}`)} ~ .message`)];
+  for (const message of stale) {
+    if (!kept.has(message.id)) htmx.swap(message, "", { swapStyle: "delete" });
+  }
+}
+
+function follow({ list, title, thread: entries, picker, deleted }) {
+  if (deleted) { location.assign(`${follower.dataset.home}?deleted=${deleted}`); return; }
+  if (title) {
+    document.title = `${title} · Cortex`;
+    document.getElementById("page-title").textContent = title;
+  }
+  if (entries) reconcile(entries);
+  if (picker) htmx.swap("#model-picker", picker, { swapStyle: "outerHTML" });
+  // Somebody who is typing a new title is not interrupted: the list comes with the next change.
+  if (list && !document.querySelector(".conversation--renaming")) {
+    htmx.trigger(document.body, "conversations-changed");
+  }
+}
+
+document.addEventListener("htmx:wsBeforeMessage", (event) => {
+  if (event.target !== follower) return;
+  event.preventDefault();
+  event.detail.socketWrapper.send(JSON.stringify({ type: "ack" }));
+  follow(JSON.parse(event.detail.message));
+});
+
+// What was sent from here may have come by that way already.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target !== thread || event.detail.requestConfig.elt.id !== "composer") return;
+  const id = /id="message-([0-9a-f-]+)"/.exec(event.detail.serverResponse)?.[1];
+  if (id && shownOf(id)) event.detail.shouldSwap = false;
+});
+
+// A hit that was opened: it gets the focus, and what was looked for is in the middle.
+const hit = document.querySelector(".message--opened");
+if (hit) {
+  hit.focus({ preventScroll: true });
+  (hit.querySelector("mark") ?? hit).scrollIntoView({ block: "center" });
+}

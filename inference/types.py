@@ -21,11 +21,13 @@ INTERACTIVE, AGENT, BATCH = 0, 1, 2  # priorities: a lower number is served firs
 
 @dataclass(frozen=True, slots=True)
 class WrittenCall:
-    """A call that a model made. `arguments` is JSON text exactly as the model wrote it."""
+    """A call that a model made. `arguments` is JSON text exactly as the model wrote it. `fault`
+    says what in them breaks the tool's schema, where no grammar could hold all of it."""
 
     id: str
     name: str
     arguments: str
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +123,13 @@ class Constraint:
     """What the output must match, token by token.
 
     kind: "json_schema" (`value` is the schema), "json_object" (value None), "lark", "regex"
-    (value is the text) or "choice" (value is a list of strings).
+    (value is the text) or "choice" (value is a list of strings). A schema that is not `strict` is
+    kept as far as a grammar can hold it; "lark" may be written as GBNF too.
     """
 
     kind: Literal["json_schema", "json_object", "lark", "regex", "choice"]
     value: Any = None
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)

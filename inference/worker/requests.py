@@ -8,6 +8,7 @@ from common.types import JSON
 from inference.engines.base import EngineConfig
 from inference.errors import ContextOverflow
 from inference.types import GenerationRequest, PromptMessage
+from inference.worker.faults import FaultFinder
 from inference.worker.prompt import Prompt, tool_plain
 from inference.worker.tools import ToolPlan
 
@@ -44,5 +45,6 @@ def reading_options(request: GenerationRequest, plan: ToolPlan, prompt: Prompt) 
         "tool_format": plan.format,
         "tools": [tool_plain(tool) for tool in request.tools],
         "answer_is_call": plan.answer_is_call,
+        "fault_of": FaultFinder(plan.unheld),
         "starts_thinking": prompt.starts_thinking,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from common.types import JSON
+from inference.grammar.schema.hints import without_hints
+from inference.grammar.schema.numbers import numbers_narrow
 from inference.grammar.schema.parts import schema_map
 
 # Separators as models have seen them in training. Flexible white space would let a small model
@@ -42,6 +44,11 @@ def schema_prepare(schema: Any) -> JSON:
     return {**narrowed, "x-guidance": OPTIONS}
 
 
+def schema_bare(schema: Any) -> Any:
+    """The schema with its demands alone."""
+    return schema_map(schema, without_hints)
+
+
 def schema_close(schema: Any) -> Any:
     """The schema of an object without properties that it does not name, where it leaves that open:
     a small model goes on inventing them for ever."""
@@ -54,6 +61,7 @@ def schema_close(schema: Any) -> Any:
 
 
 def _narrow(part: JSON) -> JSON:
+    part = numbers_narrow(without_hints(part))
     for exclusive, inclusive, sign in (
         ("exclusiveMinimum", "minimum", 1),
         ("exclusiveMaximum", "maximum", -1),

@@ -121,6 +121,10 @@ class Answer:
         """The end that somebody asked for."""
         return self._last(self.ask.assembler.end(cut=True), "cancelled", ())
 
+    def unwritten(self) -> Delta:
+        """The end of one that was to have no tokens."""
+        return self._last(Piece(), "length", ())
+
     def _last(
         self, piece: Piece, reason: FinishReason, logprobs: tuple[TokenLogprob, ...]
     ) -> Delta:

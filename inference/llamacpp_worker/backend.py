@@ -119,7 +119,11 @@ class LlamaBackend:
         ask = self._maker.make(request)
         if request.echo_prompt:
             self._ready.append((request.id, Delta(prompt=ask.text)))
-        self._waiting.append(Answer(request, ask))
+        answer = Answer(request, ask)
+        if not ask.max_tokens:
+            self._ready.append((request.id, answer.unwritten()))
+            return
+        self._waiting.append(answer)
         self._admit()
 
     def cancel(self, request_id: str) -> None:

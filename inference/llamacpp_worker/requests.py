@@ -14,8 +14,14 @@ from inference.llamacpp_worker.vocabulary import Vocabulary
 from inference.types import GenerationRequest, Sampling
 from inference.validation import values_check
 from inference.worker.dialect import Dialect
+from inference.worker.infill import raw_text
 from inference.worker.prompt import Prompt
-from inference.worker.requests import max_tokens_of, reading_options, with_defaults
+from inference.worker.requests import (
+    max_tokens_of,
+    reading_options,
+    tokens_check,
+    with_defaults,
+)
 from inference.worker.text import TextAssembler
 from inference.worker.tools import ToolPlan, plan_make
 
@@ -57,6 +63,11 @@ class RequestMaker:
     def make(self, request: GenerationRequest) -> Ask:
         """Raises InvalidRequest or ContextOverflow."""
         values_check(request)
+        tokens_check(request, self._vocabulary.size)
+        if request.prompt_logprobs:
+            raise InvalidRequest(
+                "echo: llama.cpp does not tell how likely a prompt is; models on MLX do.", field="echo"
+            )
         request = with_defaults(request, self._config)
         plan = plan_make(request, self._dialect)
         text, prompt = self._prompt(request, plan)
@@ -72,13 +83,19 @@ class RequestMaker:
         }
         if plan.grammar is not None:
             body["grammar"] = self._grammar(plan.grammar, prompt)
+        if request.logit_bias:
+            body["logit_bias"] = [list(pair) for pair in request.logit_bias]
         if request.top_logprobs is not None:
             body["n_probs"] = max(1, request.top_logprobs)
         return Ask(body, prompt, text, max_tokens, assembler)
 
     def _prompt(self, request: GenerationRequest, plan: ToolPlan) -> tuple[str, Prompt]:
+        if request.prompt_tokens:
+            tokens = list(request.prompt_tokens)
+            text = self._vocabulary.text(tokens) if request.echo_prompt else ""
+            return text, Prompt(tokens, starts_thinking=self._is_thinking(tokens))
         if request.prompt is not None:
-            text = request.prompt
+            text = raw_text(request, lambda mark: self._vocabulary.special(mark) is not None)
         else:
             text = self._template.render(plan.messages, plan.tools)
         tokens = self._vocabulary.tokens(text)

@@ -8,6 +8,7 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from common.errors import InvalidRequest
 from inference.types import GenerationRequest, PromptMessage, ToolSpec
+from inference.worker.infill import raw_text
 from inference.worker.prompt import (
     Prompt,
     message_plain,
@@ -24,8 +25,11 @@ def prompt_make(
 
     A last message of the assistant is continued. Raises InvalidRequest for an empty prompt.
     """
+    if request.prompt_tokens:
+        return Prompt(list(request.prompt_tokens), is_continuation=True)
     if request.prompt is not None:
-        return _checked(_encode(tokenizer, request.prompt), is_continuation=True)
+        text = raw_text(request, lambda mark: _is_special(tokenizer, mark))
+        return _checked(_encode(tokenizer, text), is_continuation=True)
     if not tokenizer.has_chat_template or tokenizer.chat_template == "":
         continues = bool(request.messages) and request.messages[-1].role == "assistant"
         raw = _encode(tokenizer, raw_prompt(request.messages))
@@ -58,6 +62,10 @@ def _encode(tokenizer: TokenizerWrapper, text: str) -> list[int]:
     if not tokens and tokenizer.bos_token_id is not None:
         return [tokenizer.bos_token_id]
     return tokens
+
+
+def _is_special(tokenizer: TokenizerWrapper, mark: str) -> bool:
+    return any(str(token) == mark for token in tokenizer.added_tokens_decoder.values())
 
 
 def _is_thinking(tokenizer: TokenizerWrapper, tokens: list[int]) -> bool:

@@ -69,7 +69,7 @@ def plan_make(request: GenerationRequest, dialect: Dialect) -> ToolPlan:
     if dialect.calls is not None:
         return _native_plan(request, dialect, dialect.calls, calls, tools)
     messages = messages_in_text(request.messages)
-    if calls != "none" and request.prompt is None:
+    if calls != "none" and not request.is_raw:
         messages = _with_instructions(messages, tools, calls)
     plan = ToolPlan(messages, format=JSON_FORMAT)
     if calls == "none":

@@ -136,8 +136,8 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One generation: of `messages` (rendered by the chat template), of a raw `prompt`, or of one that
-    is given as tokens. What is written stands before the `suffix`, where there is one.
+    """One generation: of `messages` (rendered by the chat template), of a raw `prompt`, or of one
+    that is given as tokens. What is written stands before the `suffix`, where there is one.
 
     `model` is a model id; "" means the default one. `max_tokens` None means DEFAULT_MAX_TOKENS;
     it is capped by what the context has left; 0, of a raw prompt, writes nothing. `logit_bias` is
@@ -205,8 +205,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One token: its text, natural-log probability, and the likeliest alternatives. Of the first of a
-    prompt there is no probability."""
+    """One token: its text, natural-log probability, and the likeliest alternatives. Of the first of
+    a prompt there is no probability."""
 
     token: str
     logprob: float | None

@@ -200,7 +200,13 @@ class TextShape:
         )
 
     def part(self, index: int, delta: Delta) -> Frame | None:
-        told = (delta.text, delta.finish_reason, delta.logprobs, delta.prompt, delta.prompt_logprobs)
+        told = (
+            delta.text,
+            delta.finish_reason,
+            delta.logprobs,
+            delta.prompt,
+            delta.prompt_logprobs,
+        )
         return self._piece(index, delta) if any(told) else None
 
     def _piece(self, index: int, delta: Delta) -> Frame:

@@ -217,7 +217,11 @@ class OpenAICompletionSerializer(CommonSerializer):
 
     def _request(self, prompt: RawPrompt, owner: str) -> GenerationRequest:
         data = self.validated_data
-        is_text, echo, most = isinstance(prompt, str), bool(data.get("echo")), data.get("max_tokens")
+        is_text, echo, most = (
+            isinstance(prompt, str),
+            bool(data.get("echo")),
+            data.get("max_tokens"),
+        )
         return dataclasses.replace(
             self.common(owner),
             prompt=prompt if isinstance(prompt, str) else None,

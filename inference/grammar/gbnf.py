@@ -21,4 +21,6 @@ def lark_of(grammar: str) -> str:
     try:
         return str(gbnf_to_lark(grammar))
     except Exception as error:  # the reader raises anything
-        raise InvalidRequest(f"the grammar is no GBNF: {error}", field="constraint.value") from error
+        raise InvalidRequest(
+            f"the grammar is no GBNF: {error}", field="constraint.value"
+        ) from error

@@ -38,8 +38,8 @@ def folder_check(folder: Path) -> JSON:
         _refuse_code(_json(folder / "tokenizer_config.json"), "tokenizer_config.json")
     if not isinstance(settings.get("model_type"), str):
         raise ModelLoadFailed("config.json names no model_type.")
-    _check_tokenizer(folder)
     _check_weights(folder)
+    _check_tokenizer(folder)
     return settings
 
 

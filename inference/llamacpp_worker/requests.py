@@ -66,7 +66,8 @@ class RequestMaker:
         tokens_check(request, self._vocabulary.size)
         if request.prompt_logprobs:
             raise InvalidRequest(
-                "echo: llama.cpp does not tell how likely a prompt is; models on MLX do.", field="echo"
+                "echo: llama.cpp does not tell how likely a prompt is; models on MLX do.",
+                field="echo",
             )
         request = with_defaults(request, self._config)
         plan = plan_make(request, self._dialect)

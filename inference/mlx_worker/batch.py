@@ -28,8 +28,8 @@ from inference.mlx_worker.chunks import ChunkSize
 from inference.mlx_worker.dialect import dialect_of
 from inference.mlx_worker.grammar import Grammars
 from inference.mlx_worker.model import LoadedModel
-from inference.mlx_worker.requests import sequence_make
 from inference.mlx_worker.prompt_logprobs import prompt_logprobs
+from inference.mlx_worker.requests import sequence_make
 from inference.mlx_worker.sequence import Sequence, forced_logprobs, token_logprobs
 from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob
 from inference.worker.backend import Result
@@ -107,8 +107,8 @@ class BatchEngine:
             self._queue.append(sequence)
 
     def _told(self, sequence: Sequence) -> Delta:
-        """What the request wants to know of its prompt. The tokens tell what was sent, whatever made
-        them."""
+        """What the request wants to know of its prompt. The tokens tell what was sent, whatever
+        made them."""
         request, tokens = sequence.request, sequence.prompt.tokens
         sent = self.loaded.tokenizer.decode(tokens) if request.echo_prompt else ""
         if not request.prompt_logprobs:

@@ -59,7 +59,9 @@ def _merged(messages: Sequence[PromptMessage]) -> list[PromptMessage]:
             merged.append(message)
             continue
         words = "\n\n".join(filter(None, (last.content, message.content)))
-        merged[-1] = replace(last, content=words, tool_calls=(*last.tool_calls, *message.tool_calls))
+        merged[-1] = replace(
+            last, content=words, tool_calls=(*last.tool_calls, *message.tool_calls)
+        )
     return merged
 
 

@@ -21,8 +21,8 @@ SUFFIX_FIRST = ("[SUFFIX]", "[PREFIX]")  # Codestral
 def raw_text(request: GenerationRequest, is_special: Callable[[str], bool]) -> str:
     """The text of a raw prompt, its suffix told as the model knows it.
 
-    `is_special` tells whether a text is one of the model's special tokens. Raises InvalidRequest for
-    a model that knows no such thing.
+    `is_special` tells whether a text is one of the model's special tokens. Raises InvalidRequest
+    for a model that knows no such thing.
     """
     prompt = request.prompt or ""
     if not request.suffix:

@@ -53,7 +53,10 @@ def reading_options(request: GenerationRequest, plan: ToolPlan, prompt: Prompt) 
 
 def tokens_check(request: GenerationRequest, size: int) -> None:
     """Raise InvalidRequest for ids of tokens that a vocabulary of `size` does not have."""
-    named = {"prompt": request.prompt_tokens, "logit_bias": [token for token, _ in request.logit_bias]}
+    named = {
+        "prompt": request.prompt_tokens,
+        "logit_bias": [token for token, _ in request.logit_bias],
+    }
     for field, tokens in named.items():
         if (largest := max(tokens, default=0)) >= size:
             raise InvalidRequest(f"{field}: the model has no token {largest}.", field=field)

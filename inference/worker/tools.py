@@ -3,8 +3,8 @@
 A model with a tool format of its own sees tools through its template and writes calls its own way;
 mlx-lm's parsers read them. Any other model is told of the tools in the system prompt and writes a
 call as JSON between <tool_call> and </tool_call>, or, when a call is forced, as JSON alone. A
-grammar holds calls to the tools' schemas from their opening marker on. What it cannot hold of a call
-that is only offered is checked when the call is there.
+grammar holds calls to the tools' schemas from their opening marker on. What it cannot hold of a
+call that is only offered is checked when the call is there.
 """
 
 from __future__ import annotations

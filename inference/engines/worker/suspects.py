@@ -1,9 +1,9 @@
 """Which requests were in a model's process when it died.
 
-One of them may have ended it, and would end the next one too: with the requests that share it. So
+One of them may have ended it, and would end the next one too, with the requests that share it. So
 whoever was there when a process died is answered alone from then on, also when a client sends the
-same again; and what was there twice is refused. After an hour that is forgotten: memory may have been
-short, or somebody may have ended the process.
+same again; and what was there twice is refused. After an hour that is forgotten: memory may have
+been short, or somebody may have ended the process.
 """
 
 from __future__ import annotations

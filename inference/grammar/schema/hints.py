@@ -97,7 +97,9 @@ def _conditions(part: JSON) -> JSON:
         part = _without(part, "if", "then", "else")
     if "contains" not in part or (part.get("minContains") == 0 and "maxContains" not in part):
         part = _without(part, "contains", "minContains", "maxContains")
-    empty = [key for key in ("dependentRequired", "dependentSchemas", "dependencies") if key in part]
+    empty = [
+        key for key in ("dependentRequired", "dependentSchemas", "dependencies") if key in part
+    ]
     return _without(part, *(key for key in empty if part[key] == {}))
 
 

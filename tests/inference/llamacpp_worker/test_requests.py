@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from llguidance import LLMatcher
 
+from common.errors import CortexError
 from inference.engines.base import EngineConfig
 from inference.grammar.lark import after_thinking, lark_text
 from inference.grammar.make import CallSyntax, grammar_make
@@ -21,6 +22,7 @@ from inference.llamacpp_worker.template import ChatTemplate
 from inference.types import Constraint, PromptMessage, Sampling, ToolSpec
 from inference.worker.families import MARKS, family_of, format_load
 from inference.worker.tokens import common, tokens_of
+from tests.inference.worker.templates import FAILING, REFUSING
 
 CONTEXT = 8192
 USER = (PromptMessage("user", "Hi"),)
@@ -33,22 +35,24 @@ def test_a_template_is_rendered_as_transformers_does() -> None:
     assert template.render(begun, ()).endswith("<|im_start|>assistant\nHello the")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "",
-        "{{ raise_exception('no') }}",
-        "{{ messages[7]['content'] }}",
-        "{% for x in",
-        "{{ ''.__class__.__mro__ }}",
-        "{% for a in range(10**9) %}x{% endfor %}",
-    ],
-)
-def test_a_template_that_fails_gives_way_to_the_raw_prompt(
-    source: str, monkeypatch: pytest.MonkeyPatch
+def test_a_model_without_a_template_gets_the_raw_prompt() -> None:
+    assert ChatTemplate("").render(USER, ()) == "Hi"
+
+
+@pytest.mark.parametrize(("source", "error", "words"), FAILING)
+def test_a_template_that_fails_is_an_error_with_its_words(
+    source: str, error: type[CortexError], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.worker.prompt.TEMPLATE_SECONDS", 0.5)
-    assert ChatTemplate(source).render(USER, ()) == "Hi"
+    with pytest.raises(error, match=words):
+        ChatTemplate(source).render(USER, ())
+
+
+@pytest.mark.parametrize(("source", "messages", "expected"), REFUSING)
+def test_a_template_that_refuses_a_conversation_gets_it_in_another_form(
+    source: str, messages: tuple[PromptMessage, ...], expected: str
+) -> None:
+    assert ChatTemplate(source).render(messages, ()) == expected
 
 
 def test_templates_get_what_they_are_written_for() -> None:

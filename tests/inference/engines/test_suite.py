@@ -433,6 +433,39 @@ def test_no_tokens_may_be_wanted(local: WorkerEngine) -> None:
     assert usage_of(last).completion_tokens == 0
 
 
+@pytest.mark.parametrize("text", [f"{CAPITAL} Paris", "Ein Märchen: 🌲🌳 日本語", "A"])
+def test_a_prompts_likelihoods_are_told(local: WorkerEngine, text: str) -> None:
+    request = GenerationRequest(
+        prompt=text, max_tokens=0, top_logprobs=2, prompt_logprobs=True, sampling=GREEDY
+    )
+    deltas = list(local.stream(request))
+    entries = [entry for delta in deltas for entry in delta.prompt_logprobs]
+    assert (text_of(deltas), deltas[-1].finish_reason) == ("", "length")
+    assert usage_of(deltas[-1]).prompt_tokens == len(entries)
+    assert usage_of(deltas[-1]).completion_tokens == 0
+    assert entries[0].logprob is None
+    if text.startswith(CAPITAL):
+        assert "".join(entry.token for entry in entries) == text
+        likeliest = next(
+            delta
+            for delta in local.stream(
+                GenerationRequest(prompt=CAPITAL, max_tokens=1, top_logprobs=2, sampling=GREEDY)
+            )
+            if delta.logprobs
+        ).logprobs[0]
+        assert entries[-1].token == likeliest.token
+        assert entries[-1].logprob == pytest.approx(likeliest.logprob, abs=0.05)
+
+
+def test_an_answer_follows_the_likelihoods_of_its_prompt(local: WorkerEngine) -> None:
+    plain = GenerationRequest(prompt=CAPITAL, max_tokens=4, top_logprobs=1, sampling=GREEDY)
+    deltas = list(local.stream(replace(plain, id="told", prompt_logprobs=True)))
+    assert any(delta.prompt_logprobs for delta in deltas)
+    assert text_of(deltas) == answer(local, plain)[0]
+    assert len([entry for delta in deltas for entry in delta.logprobs]) == 4
+    assert usage_of(deltas[-1]).completion_tokens == 4
+
+
 def test_a_suffix_is_refused_by_a_model_that_knows_none(local: WorkerEngine) -> None:
     with pytest.raises(InvalidRequest) as caught:
         answer(local, GenerationRequest(prompt="def f(", suffix="): pass", max_tokens=2))

@@ -128,10 +128,9 @@ class FormsSerializer(serializers.Serializer[Any]):
     grammar = GrammarForm(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        first, *others = forms_of(attrs) or [("", None)]
-        for path, _ in others:
-            name = path.partition(".")[0]
-            raise serializers.ValidationError({name: f"Cannot be combined with {first[0]}."})
+        used = [path.partition(".")[0] for path, _ in forms_of(attrs)]
+        if len(used) > 1:
+            raise serializers.ValidationError({used[1]: f"Cannot be combined with {used[0]}."})
         return attrs
 
     @property

@@ -6,6 +6,7 @@ else. The words of a conversation can be put so that they take it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,8 +23,10 @@ def conversation_forms(messages: Sequence[PromptMessage]) -> Iterator[Messages]:
     given = tuple(messages)
     seen: list[Messages] = []
     orderly = turns_in_order(given)
+    short = ids_shortened(orderly)
     plain = turns_in_order(messages_in_text(given))
-    for form in (given, orderly, system_folded(orderly), plain, system_folded(plain)):
+    folded = (system_folded(short), plain, system_folded(plain))
+    for form in (given, orderly, short, *folded):
         if form not in seen:
             seen.append(form)
             yield form
@@ -37,6 +40,22 @@ def turns_in_order(messages: Sequence[PromptMessage]) -> Messages:
     if turns and turns[0].role == "assistant":
         turns = [PromptMessage("user"), *turns]
     return (*_merged(system), *turns)
+
+
+def ids_shortened(messages: Messages) -> Messages:
+    """Calls by the only ids that Mistral's templates take: nine letters or digits."""
+
+    def short(given: str) -> str:
+        return hashlib.sha256(given.encode()).hexdigest()[:9]
+
+    return tuple(
+        replace(
+            message,
+            tool_calls=tuple(replace(call, id=short(call.id)) for call in message.tool_calls),
+            tool_call_id=None if message.tool_call_id is None else short(message.tool_call_id),
+        )
+        for message in messages
+    )
 
 
 def system_folded(messages: Messages) -> Messages:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from llguidance import LLMatcher
+from llguidance import LLMatcher, LLTokenizer
 
 from common.errors import CortexError
 from inference.engines.base import EngineConfig
-from inference.grammar.lark import after_thinking, lark_text
+from inference.grammar.lark import after_thinking, after_tokens, lark_text
 from inference.grammar.make import CallSyntax, grammar_make
 from inference.library import embedded
 from inference.library.gguf import GGUFModel, model_read
@@ -141,6 +141,27 @@ def test_an_option_that_llama_cpp_does_not_know_yet_goes_wherever_it_stands() ->
         assert '"lenient": false' in lark
         assert lark.count('"a%json"') == 1
         assert lark.count('"b"') == 1
+
+
+@pytest.mark.parametrize(
+    ("constraint", "text", "fits"),
+    [
+        (None, "hi there\n", True),
+        (None, "ho", False),
+        (Constraint("choice", ["yes", "no"]), "hiyes", True),
+        (Constraint("choice", ["yes", "no"]), "hi there", False),
+    ],
+)
+def test_an_answer_that_begins_with_tokens_of_the_prompt(
+    constraint: Constraint | None, text: str, fits: bool
+) -> None:
+    grammar = grammar_make(constraint)
+    lark = after_tokens(list(b"hi"), grammar and lark_text(grammar))
+    matcher = LLMatcher(LLTokenizer("byte"), LLMatcher.grammar_from_lark(lark))
+    assert not matcher.is_error(), matcher.get_error()
+    tokens = list(text.encode())
+    taken = matcher.try_consume_tokens(tokens) == len(tokens)
+    assert (taken and matcher.is_accepting()) is fits
 
 
 def test_calls_as_one_lark_text() -> None:

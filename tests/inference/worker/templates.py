@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.errors import InvalidRequest
 from inference.errors import GenerationFailed
-from inference.types import PromptMessage
+from inference.types import PromptMessage, WrittenCall
 
 # Gemma's rules: no system role, and the two take turns.
 GEMMA = (
@@ -36,10 +36,24 @@ QWEN = (
     "{% if add_generation_prompt %}<assistant>{% endif %}"
 )
 
+# Mistral's, where there are tools: an id has nine characters.
+NINE = (
+    "{% for message in messages %}{% for call in message.tool_calls or [] %}"
+    "{% if call.id | length != 9 %}{{ raise_exception('IDs have length 9!') }}{% endif %}"
+    "({{ call.function.name }}){% endfor %}"
+    "{% if message.tool_call_id is defined and message.tool_call_id | length != 9 %}"
+    "{{ raise_exception('IDs have length 9!') }}{% endif %}"
+    "<{{ message['role'] }}>{{ message['content'] }}</>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
 SYSTEM = PromptMessage("system", "Be brief.")
 POLITE = PromptMessage("system", "Be polite.")
 HELLO, AGAIN = PromptMessage("user", "Hello."), PromptMessage("user", "Hello?")
 HI, BEGUN = PromptMessage("assistant", "Hi."), PromptMessage("assistant", "I am")
+
+CALL = PromptMessage("assistant", "", (WrittenCall("call_0123456789", "f", "{}"),))
+RESULT = PromptMessage("tool", "4", tool_call_id="call_0123456789")
 
 # Templates, conversations, and what the model is to read.
 REFUSING = [
@@ -60,6 +74,11 @@ REFUSING = [
     (MISTRAL, (HELLO, SYSTEM), "[Be brief.]<user>Hello.</><assistant>"),
     (QWEN, (HELLO, SYSTEM), "<system>Be brief.</><user>Hello.</><assistant>"),
     (QWEN, (HELLO, AGAIN), "<user>Hello.</><user>Hello?</><assistant>"),
+    (
+        NINE,
+        (HELLO, CALL, RESULT),
+        "<user>Hello.</>(f)<assistant></><tool>4</><assistant>",
+    ),
 ]
 FAILING = [
     ("{{ raise_exception('no more talk') }}", InvalidRequest, "refuses.* no more talk"),

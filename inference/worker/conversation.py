@@ -21,12 +21,13 @@ Messages = tuple[PromptMessage, ...]
 def conversation_forms(messages: Sequence[PromptMessage]) -> Iterator[Messages]:
     """The conversation as it is, and then in forms for ever stricter templates."""
     given = tuple(messages)
-    seen: list[Messages] = []
+    yield given
+    seen = [given]
     orderly = turns_in_order(given)
     short = ids_shortened(orderly)
     plain = turns_in_order(messages_in_text(given))
     folded = (system_folded(short), plain, system_folded(plain))
-    for form in (given, orderly, short, *folded):
+    for form in (orderly, short, *folded):
         if form not in seen:
             seen.append(form)
             yield form

@@ -111,7 +111,7 @@ def tools_unheld(tools: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
     return tuple(
         tool
         for index, tool in enumerate(tools)
-        if schema_bare(arguments_schema(index, tool)) != _open(index, tool)
+        if schema_bare(_offered(index, tool)) != _relaxed(index, tool).parameters
     )
 
 
@@ -123,15 +123,15 @@ def _closed(index: int, tool: ToolSpec) -> ToolSpec:
 
 
 def _relaxed(index: int, tool: ToolSpec) -> ToolSpec:
-    """The same, without what cannot be held. Where that may name parameters, others are let in."""
-    schema = _open(index, tool)
-    if not tool.parameters.keys() & COMPOSED:
-        schema = schema_close(schema)
+    """The same, without what cannot be held."""
+    schema = schema_relaxed(_offered(index, tool), least={"type": "object"})
     return ToolSpec(tool.name, tool.description, schema)
 
 
-def _open(index: int, tool: ToolSpec) -> JSON:
-    return schema_relaxed(arguments_schema(index, tool), least={"type": "object"})
+def _offered(index: int, tool: ToolSpec) -> JSON:
+    """The tool's arguments; others are let in where what cannot be held may name them."""
+    schema = arguments_schema(index, tool)
+    return schema if schema.keys() & COMPOSED else schema_close(schema)
 
 
 def call_body(tools: Sequence[ToolSpec], syntax: CallSyntax, *, parallel: bool) -> CallBody | None:
@@ -193,7 +193,7 @@ def _answer_part(constraint: Constraint) -> JSON:
         if constraint.strict:
             schema_probe(value, "constraint.value")
         else:
-            value = schema_relaxed(value) if isinstance(value, dict) else {}
+            value = schema_relaxed(schema_close(value)) if isinstance(value, dict) else {}
         return {"json_schema": schema_prepare(schema_close(value))}
     if constraint.kind == "choice":
         return {"lark_grammar": "start: " + " | ".join(map(literal, value))}

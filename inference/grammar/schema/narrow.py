@@ -54,8 +54,10 @@ def schema_close(schema: Any) -> Any:
     a small model goes on inventing them for ever."""
     if not isinstance(schema, dict) or schema.keys() & COMPOSED:
         return schema
-    names = schema.get("properties")
-    if not isinstance(names, dict) or not set(schema.get("required", ())) <= set(names):
+    names, required = schema.get("properties"), schema.get("required", [])
+    if not isinstance(names, dict) or not isinstance(required, list):
+        return schema
+    if not all(isinstance(name, str) and name in names for name in required):
         return schema
     return {"additionalProperties": False, **schema}
 

@@ -48,7 +48,9 @@ def _without(schema: Any, path: Path) -> Any:
         return schema
     value = schema[key]
     if not rest:
-        others = {name: each for name, each in schema.items() if name != key}
+        # Without the names that there are, none is left over.
+        gone = {key, "additionalProperties"} if key == "properties" else {key}
+        others = {name: each for name, each in schema.items() if name not in gone}
         # Branches that do not exclude each other are still branches.
         return others if key != "oneOf" or "anyOf" in schema else {**others, "anyOf": value}
     if key in MAPS and isinstance(value, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import jsonschema
@@ -57,14 +58,11 @@ def test_floats_past_the_exact_ones_are_refused(number: float) -> None:
 )
 def test_exact_ones_are_written_exactly(number: float) -> None:
     schema = {"const": number}
-    text = json.dumps(number)
-    if "e" in text:
-        text = f"{number:.400f}".rstrip("0")
-    if float(number).is_integer():
-        text = str(int(number))
+    is_whole = float(number).is_integer()
+    text = str(int(number)) if is_whole else format(Decimal(repr(number)), "f")
     assert matches(schema, text)
     jsonschema.validate(json.loads(text), schema)
-    if number != int(number):
+    if not is_whole:
         assert not matches(schema, str(int(number)))
 
 
@@ -85,7 +83,8 @@ def test_exact_ones_are_written_exactly(number: float) -> None:
 def test_bounds_far_out_are_narrowed(kind: str, bounds: Any) -> None:
     schema = {"type": kind, **bounds}
     assert matches(schema, "7")
-    assert not matches(schema, str(10**18))
+    side = 1 if bounds.keys() & {"maximum", "exclusiveMaximum"} else -1
+    assert not matches(schema, str(side * 10**18))
 
 
 def test_a_far_bound_does_not_widen_a_near_one() -> None:

@@ -52,11 +52,10 @@ UNHELD: dict[str, JSON] = {
     "$dynamicRef": {"$dynamicRef": "#node"},
     "large const": {"const": 2**60},
     "control character": {"enum": ["a", "b\x01"]},
-    "nothing fits": {"type": "integer", "minimum": 5, "maximum": 3},
     "unknown type": {"type": "float"},
     "many": {"type": "object", "properties": {f"p{n}": TEXT for n in range(500)}},
     "large": {"enum": ["x" * 300_000]},
-    "itself": {"$ref": "#/properties/value"},
+    "nothing fits": {"not": {}},
 }
 HINTS: dict[str, JSON] = {
     **{
@@ -168,6 +167,19 @@ def test_what_can_be_held_is_held(schema: JSON, good: Any, bad: Any) -> None:
     assert takes(grammar, call("odd", {"value": good}))
     if bad is not None:
         assert not takes(grammar, call("odd", {"value": bad}))
+
+
+@pytest.mark.parametrize(
+    "value", [{"$ref": "#/properties/value"}, {"type": "integer", "minimum": 5, "maximum": 3}]
+)
+def test_a_parameter_that_nothing_fits_can_be_left_out(value: JSON) -> None:
+    assert takes(offered(tool(value)), call("odd", {}))
+    assert grammar_make(Constraint("json_schema", tool(value).parameters, strict=False))
+
+
+def test_a_tool_with_more_parameters_than_can_be_held_has_them_all_the_same() -> None:
+    many = {"type": "object", "properties": {f"p{n}": TEXT for n in range(500)}}
+    assert takes(offered(ToolSpec("odd", "", many)), call("odd", {"p7": "x"}))
 
 
 def test_a_condition_may_name_parameters_that_nobody_else_names() -> None:

@@ -21,11 +21,13 @@ INTERACTIVE, AGENT, BATCH = 0, 1, 2  # priorities: a lower number is served firs
 
 @dataclass(frozen=True, slots=True)
 class WrittenCall:
-    """A call that a model made. `arguments` is JSON text exactly as the model wrote it."""
+    """A call that a model made. `arguments` is JSON text exactly as the model wrote it. `fault`
+    says what in them breaks the tool's schema, where no grammar could hold all of it."""
 
     id: str
     name: str
     arguments: str
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ LIMITS = {
 }
 REPETITION_GUARD_HELP = "Ends an answer that runs in a circle."
 TOP_LOGPROBS = Limit("top_logprobs", 0, 20, "Alternatives told with each token.", is_whole=True)
+LOGIT_BIAS = Limit("logit_bias", -100, 100, "Added to a token's logit.")
+MOST_BIASES = 1024
 MOST_STOPS = 16
 STOPS_WORDS = f"at most {MOST_STOPS} texts, none of them empty"
 
@@ -121,26 +125,33 @@ class Constraint:
     """What the output must match, token by token.
 
     kind: "json_schema" (`value` is the schema), "json_object" (value None), "lark", "regex"
-    (value is the text) or "choice" (value is a list of strings).
+    (value is the text) or "choice" (value is a list of strings). A schema that is not `strict` is
+    kept as far as a grammar can hold it; "lark" may be written as GBNF too.
     """
 
     kind: Literal["json_schema", "json_object", "lark", "regex", "choice"]
     value: Any = None
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One generation. Either `messages` (rendered by the chat template) or a raw `prompt`.
+    """One generation: of `messages` (rendered by the chat template), of a raw `prompt`, or of one
+    that is given as tokens. What is written stands before the `suffix`, where there is one.
 
     `model` is a model id; "" means the default one. `max_tokens` None means DEFAULT_MAX_TOKENS;
-    it is capped by what the context has left. `tool_choice` is "auto", "none", "required" or a
+    it is capped by what the context has left; 0, of a raw prompt, writes nothing. `logit_bias` is
+    added to the logits of tokens, by their ids. `tool_choice` is "auto", "none", "required" or a
     tool's name. `top_logprobs` None gives no logprobs, 0 gives those of the chosen tokens only.
-    `echo_prompt` asks for the prompt as the model is given it, in `Delta.prompt`. `unsaid` names
+    `echo_prompt` asks for the prompt as the model is given it, in `Delta.prompt`; `prompt_logprobs`
+    for how likely its tokens were, as many alternatives as `top_logprobs` says. `unsaid` names
     the sampling values that nobody has said: they become those of the model's makers.
     """
 
     messages: tuple[PromptMessage, ...] = ()
     prompt: str | None = None
+    prompt_tokens: tuple[int, ...] = ()
+    suffix: str = ""
     model: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     unsaid: tuple[str, ...] = ()
@@ -151,10 +162,17 @@ class GenerationRequest:
     parallel_tool_calls: bool = True
     constraint: Constraint | None = None
     top_logprobs: int | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
     priority: int = INTERACTIVE
     owner: str = ""
     echo_prompt: bool = False
+    prompt_logprobs: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether no chat template has to do with it."""
+        return self.prompt is not None or bool(self.prompt_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +205,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One generated token: its text, natural-log probability, and the likeliest alternatives."""
+    """One token: its text, natural-log probability, and the likeliest alternatives. Of the first of
+    a prompt there is no probability."""
 
     token: str
-    logprob: float
+    logprob: float | None
     top: tuple[tuple[str, float], ...] = ()
 
 
@@ -200,7 +219,7 @@ class Delta:
 
     `tool_calls` holds whole calls only: a call is given out when it is complete and parsed.
     `prompt` stands in the first, where the request asks for it: the text that the template gave,
-    or the messages as JSON where a server renders them.
+    or the messages as JSON where a server renders them. So does `prompt_logprobs`.
     """
 
     text: str = ""
@@ -210,6 +229,7 @@ class Delta:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     prompt: str = ""
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +243,8 @@ class Completion:
     finish_reason: FinishReason
     usage: Usage
     model: str
+    prompt: str = ""
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +274,8 @@ def decode_request(data: JSON) -> GenerationRequest:
     plain["sampling"] = Sampling(**data["sampling"])
     plain["stop"] = tuple(data["stop"])
     plain["unsaid"] = tuple(data["unsaid"])
+    plain["prompt_tokens"] = tuple(data["prompt_tokens"])
+    plain["logit_bias"] = tuple((token, bias) for token, bias in data["logit_bias"])
     plain["tools"] = tuple(ToolSpec(**t) for t in data["tools"])
     plain["constraint"] = Constraint(**data["constraint"]) if data["constraint"] else None
     return GenerationRequest(**plain)
@@ -272,13 +296,12 @@ def decode_delta(data: JSON) -> Delta:
     """The inverse of `encode_delta`."""
     plain = dict(data)
     plain["tool_calls"] = tuple(WrittenCall(**call) for call in data.get("tool_calls", ()))
-    plain["logprobs"] = tuple(
-        TokenLogprob(
-            token=entry["token"],
-            logprob=entry["logprob"],
-            top=tuple((text, value) for text, value in entry["top"]),
-        )
-        for entry in data.get("logprobs", ())
-    )
+    for key in ("logprobs", "prompt_logprobs"):
+        plain[key] = tuple(map(_decode_logprob, data.get(key, ())))
     plain["usage"] = Usage(**data["usage"]) if "usage" in data else None
     return Delta(**plain)
+
+
+def _decode_logprob(entry: JSON) -> TokenLogprob:
+    top = tuple((text, value) for text, value in entry["top"])
+    return TokenLogprob(token=entry["token"], logprob=entry["logprob"], top=top)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from common.errors import InvalidRequest
-from inference.types import LIMITS, MOST_STOPS, STOPS_WORDS, TOP_LOGPROBS, GenerationRequest
+from inference.types import (
+    LIMITS,
+    LOGIT_BIAS,
+    MOST_STOPS,
+    STOPS_WORDS,
+    TOP_LOGPROBS,
+    GenerationRequest,
+)
 
 
 def request_check(request: GenerationRequest) -> None:
@@ -21,10 +28,14 @@ def values_check(request: GenerationRequest) -> None:
 
 
 def _check_input(request: GenerationRequest) -> None:
-    if request.prompt is not None and request.messages:
+    if request.is_raw and request.messages:
         raise wrong("prompt", "give either messages or a prompt, not both")
-    if request.prompt is None and not request.messages:
+    if request.prompt is not None and request.prompt_tokens:
+        raise wrong("prompt", "give either a text or tokens, not both")
+    if not request.is_raw and not request.messages:
         raise wrong("messages", "at least one message is needed")
+    if request.suffix and request.prompt is None:
+        raise wrong("suffix", "needs a prompt that is a text")
     for index, message in enumerate(request.messages):
         if message.role not in ("system", "user", "assistant", "tool"):
             raise wrong(f"messages.{index}.role", f"unknown role {message.role!r}")
@@ -38,8 +49,11 @@ def _check_sampling(request: GenerationRequest) -> None:
 
 
 def _check_limits(request: GenerationRequest) -> None:
-    if request.max_tokens is not None and request.max_tokens < 1:
-        raise wrong("max_tokens", "must be 1 or more")
+    least = 0 if request.is_raw else 1
+    if request.max_tokens is not None and request.max_tokens < least:
+        raise wrong("max_tokens", f"must be {least} or more")
+    if not all(LOGIT_BIAS.allows(bias) for _, bias in request.logit_bias):
+        raise wrong("logit_bias", f"must be {LOGIT_BIAS.words}")
     if len(request.stop) > MOST_STOPS or not all(request.stop):
         raise wrong("stop", STOPS_WORDS)
     if request.top_logprobs is not None and not TOP_LOGPROBS.allows(request.top_logprobs):

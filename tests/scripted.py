@@ -35,6 +35,8 @@ def words(text: str) -> tuple[str, ...]:
 
 def sent_text(request: GenerationRequest) -> str:
     """What the engine says that the model was sent."""
+    if request.is_raw:
+        return request.prompt or "".join(f"<{token}>" for token in request.prompt_tokens)
     return "\n".join(f"<{message.role}> {message.content}" for message in request.messages)
 
 
@@ -52,6 +54,7 @@ class Reply:
     thinking: str | tuple[str, ...] = ""
     tool_calls: tuple[WrittenCall, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
     finish_reason: FinishReason | None = None
     error: CortexError | None = None
     usage: Usage | None = None
@@ -97,6 +100,8 @@ class ScriptedStream(DeltaStream):
         reply.started.set()
         if self.request.echo_prompt:
             yield Delta(prompt=sent_text(self.request))
+        if reply.prompt_logprobs:
+            yield Delta(prompt_logprobs=reply.prompt_logprobs)
         for delta in reply.deltas():
             self._hold(written)
             if self._cancelled.is_set():

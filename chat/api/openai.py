@@ -16,7 +16,11 @@ from chat.api import openapi_openai as openapi
 from chat.api.answers import AnswerStream, Frame, chain
 from chat.api.choices import completions, merged
 from chat.api.openai_bodies import located, usage_body
-from chat.api.openai_requests import OpenAIChatSerializer, OpenAICompletionSerializer
+from chat.api.openai_requests import (
+    OpenAIChatSerializer,
+    OpenAICompletionSerializer,
+    model_meant,
+)
 from common import sse
 from common.errors import InvalidRequest
 from common.problems import Origin, error_body
@@ -149,7 +153,7 @@ class ModelView(AsyncAPIView):
     @openapi.model
     async def get(self, request: Request, model: str) -> Response:
         """Retrieve a model."""
-        row = await sync_to_async(services.model_resolve)(model)
+        row = await sync_to_async(services.model_resolve)(model_meant(model))
         return Response(model_body(row))
 
 

@@ -63,19 +63,22 @@ def usage_body(usages: Sequence[Usage]) -> Frame:
 
 
 def tool_call_body(call: WrittenCall) -> Frame:
+    """Give a call. `fault`, which is none of OpenAI's, is there only where the arguments break the
+    tool's schema."""
     return {
         "id": call.id,
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
+        **({"fault": call.fault} if call.fault else {}),
     }
 
 
-def token_body(token: str, logprob: float) -> Frame:
+def token_body(token: str, logprob: float | None) -> Frame:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-def chat_logprobs(entries: Iterable[TokenLogprob]) -> Frame | None:
-    """Give the `logprobs` of a chat choice; None where none were asked for."""
+def chat_logprobs(entries: Iterable[TokenLogprob]) -> Frame:
+    """Give the `logprobs` of a chat choice."""
     content = [
         {
             **token_body(entry.token, entry.logprob),
@@ -83,31 +86,37 @@ def chat_logprobs(entries: Iterable[TokenLogprob]) -> Frame | None:
         }
         for entry in entries
     ]
-    return {"content": content, "refusal": None} if content else None
+    return {"content": content, "refusal": None}
 
 
-def text_logprobs(entries: Sequence[TokenLogprob], offset: int) -> Frame | None:
+def text_logprobs(entries: Sequence[TokenLogprob], offset: int) -> Frame:
     """Give the `logprobs` of a text choice, whose first token stands at `offset`."""
-    if not entries:
-        return None
-    offsets = [offset]
-    for entry in entries[:-1]:
-        offsets.append(offsets[-1] + len(entry.token))
+    offsets = []
+    for entry in entries:
+        offsets.append(offset)
+        offset += len(entry.token)
     return {
         "tokens": [entry.token for entry in entries],
         "token_logprobs": [entry.logprob for entry in entries],
-        "top_logprobs": [dict(entry.top) for entry in entries],
+        "top_logprobs": [_top(entry) for entry in entries],
         "text_offset": offsets,
     }
 
 
+def _top(entry: TokenLogprob) -> dict[str, float] | None:
+    """The likeliest, and in any case the one that was chosen."""
+    return None if entry.logprob is None else {entry.token: entry.logprob} | dict(entry.top)
+
+
 class ChatShape:
-    """Chat completions. Keeps how many tool calls each choice has had."""
+    """Chat completions. Keeps how many tool calls each choice has had; `logprobs` where they were
+    asked for."""
 
     prefix, whole, piece = "chatcmpl", "chat.completion", "chat.completion.chunk"
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, logprobs: bool = False) -> None:
         self._calls = [0] * count
+        self._has_logprobs = logprobs
 
     def opening(self) -> list[Frame]:
         """Tell what a stream begins with."""
@@ -127,7 +136,7 @@ class ChatShape:
         return {
             "index": index,
             "message": message,
-            "logprobs": chat_logprobs(completion.logprobs),
+            "logprobs": self._logprobs(completion.logprobs),
             "finish_reason": finish(completion.finish_reason),
         }
 
@@ -150,58 +159,71 @@ class ChatShape:
         numbered = enumerate(delta.tool_calls, start=first)
         return [{"index": number, **tool_call_body(call)} for number, call in numbered]
 
-    @staticmethod
-    def _piece(index: int, content: Frame, delta: Delta | None = None) -> Frame:
+    def _piece(self, index: int, content: Frame, delta: Delta | None = None) -> Frame:
         delta = delta or Delta()
         return {
             "index": index,
             "delta": content,
-            "logprobs": chat_logprobs(delta.logprobs),
+            "logprobs": self._logprobs(delta.logprobs),
             "finish_reason": finish(delta.finish_reason),
         }
 
+    def _logprobs(self, entries: Sequence[TokenLogprob]) -> Frame | None:
+        return chat_logprobs(entries) if self._has_logprobs else None
+
 
 class TextShape:
-    """Text completions. `echoes` holds what each choice's text begins with; keeps how long the
-    texts have become."""
+    """Text completions. `echoes` holds what each choice's text begins with, None where the engine
+    tells it; keeps how long the texts have become."""
 
     prefix, whole, piece = "cmpl", "text_completion", "text_completion"
 
-    def __init__(self, echoes: Sequence[str]) -> None:
-        self._echoes = echoes
-        self._offsets = [len(echo) for echo in echoes]
+    def __init__(self, echoes: Sequence[str | None], *, logprobs: bool = False) -> None:
+        self._echoes = list(echoes)
+        self._has_logprobs = logprobs
+        self._offsets = [0] * len(echoes)
 
     def opening(self) -> list[Frame]:
-        return [
-            _text_piece(index, Delta(text=echo), 0)
-            for index, echo in enumerate(self._echoes)
-            if echo
-        ]
+        """Tell what a stream begins with: nothing, the echo comes with the first piece."""
+        return []
 
     def choice(self, index: int, completion: Completion) -> Frame:
-        echo = self._echoes[index]
-        whole = Delta(
-            text=echo + completion.text,
-            logprobs=completion.logprobs,
-            finish_reason=completion.finish_reason,
+        return self._piece(
+            index,
+            Delta(
+                text=completion.text,
+                logprobs=completion.logprobs,
+                finish_reason=completion.finish_reason,
+                prompt=completion.prompt,
+                prompt_logprobs=completion.prompt_logprobs,
+            ),
         )
-        return _text_piece(index, whole, len(echo))
 
     def part(self, index: int, delta: Delta) -> Frame | None:
-        if not (delta.text or delta.finish_reason or delta.logprobs):
-            return None
-        piece = _text_piece(index, delta, self._offsets[index])
-        self._offsets[index] += len(delta.text)
-        return piece
+        told = (
+            delta.text,
+            delta.finish_reason,
+            delta.logprobs,
+            delta.prompt,
+            delta.prompt_logprobs,
+        )
+        return self._piece(index, delta) if any(told) else None
 
-
-def _text_piece(index: int, delta: Delta, offset: int) -> Frame:
-    return {
-        "index": index,
-        "text": delta.text,
-        "logprobs": text_logprobs(delta.logprobs, offset),
-        "finish_reason": finish(delta.finish_reason),
-    }
+    def _piece(self, index: int, delta: Delta) -> Frame:
+        echo, self._echoes[index] = self._echoes[index], ""
+        text = (delta.prompt if echo is None else echo) + delta.text
+        begins = self._offsets[index]
+        self._offsets[index] += len(text)
+        logprobs = None
+        if self._has_logprobs:
+            offset = begins if delta.prompt_logprobs else self._offsets[index] - len(delta.text)
+            logprobs = text_logprobs((*delta.prompt_logprobs, *delta.logprobs), offset)
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": logprobs,
+            "finish_reason": finish(delta.finish_reason),
+        }
 
 
 def finish(reason: FinishReason | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from rest_framework import serializers
 
 from chat.api.fields import Flag, Text, Whole
+from chat.api.forms import FormsSerializer
 from chat.api.openai_bodies import ChatShape, TextShape
 from chat.api.serializers import (
     LARGEST_INTEGER,
@@ -17,18 +18,10 @@ from chat.api.serializers import (
     MessageSerializer,
     SamplingSerializer,
 )
-from chat.api.structure import (
-    Grammar,
-    Prompt,
-    ResponseFormatSerializer,
-    Schema,
-    ToolChoice,
-    Unsupported,
-)
+from chat.api.structure import LogitBias, Prompt, RawPrompt, Schema, ToolChoice, Unsupported
 from chat.limits import field_limits
 from inference.types import (
     TOP_LOGPROBS,
-    Constraint,
     GenerationRequest,
     PromptMessage,
     Sampling,
@@ -38,10 +31,7 @@ from inference.types import (
 MAX_CHOICES = 16
 MAX_TOOLS = 128
 COMPLETION_MAX_TOKENS = 16  # OpenAI's default for text completions
-FORMAT_FIELDS = {
-    "json_object": "response_format",
-    "json_schema": "response_format.json_schema.schema",
-}
+DEFAULT_NAMES = ("", "default", "cortex")  # what clients write where a name is asked for
 NO_PARAMETERS = {"type": "object", "properties": {}}
 NAME = r"^[A-Za-z0-9_-]{1,64}\Z"
 
@@ -50,10 +40,15 @@ class StreamOptionsSerializer(serializers.Serializer[Any]):
     include_usage = Flag(required=False, allow_null=True)
 
 
-class CommonSerializer(SamplingSerializer):
+class CommonSerializer(SamplingSerializer, FormsSerializer):
     """What chat and text completions have in common."""
 
-    model = Text(required=False, allow_null=True, max_length=255, help_text=MODEL_HELP)
+    model = Text(
+        required=False,
+        allow_null=True,
+        max_length=255,
+        help_text=f'{MODEL_HELP} So it does for "default" and "cortex".',
+    )
     seed = Whole(
         min_value=-LARGEST_INTEGER - 1,
         max_value=LARGEST_INTEGER,
@@ -64,8 +59,12 @@ class CommonSerializer(SamplingSerializer):
     n = Whole(min_value=1, max_value=MAX_CHOICES, required=False, allow_null=True)
     stream = Flag(required=False, allow_null=True)
     stream_options = StreamOptionsSerializer(required=False, allow_null=True)
-    guided_grammar = Grammar(required=False, allow_null=True)
-    logit_bias = Unsupported()
+    logit_bias = LogitBias(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("stream_options") is not None and not attrs.get("stream"):
+            raise serializers.ValidationError({"stream_options": "Needs stream: true."})
+        return super().validate(attrs)
 
     @property
     def streams(self) -> bool:
@@ -79,10 +78,21 @@ class CommonSerializer(SamplingSerializer):
     @property
     def constraint_field(self) -> str:
         """Which field says what the answer must match."""
-        if self.validated_data.get("guided_grammar"):
-            return "guided_grammar"
-        response_format = self.validated_data.get("response_format") or {}
-        return FORMAT_FIELDS.get(str(response_format.get("type")), "tools")
+        return self.form[0] if self.form else "tools"
+
+    def common(self, owner: str) -> GenerationRequest:
+        """Give what is in both of them, as the inference layer knows it."""
+        data = self.validated_data
+        sampling, unsaid = self.sampling()
+        return GenerationRequest(
+            model=model_meant(data.get("model") or ""),
+            sampling=sampling,
+            unsaid=unsaid,
+            stop=data.get("stop") or (),
+            constraint=self.form[1] if self.form else None,
+            logit_bias=data.get("logit_bias") or (),
+            owner=owner,
+        )
 
     def sampling(self) -> tuple[Sampling, tuple[str, ...]]:
         """Any 64-bit seed is taken; the engine wants it positive."""
@@ -135,7 +145,6 @@ class OpenAIChatSerializer(CommonSerializer):
     )
     tool_choice = ToolChoice(required=False, allow_null=True)
     parallel_tool_calls = Flag(required=False, allow_null=True)
-    response_format = ResponseFormatSerializer(required=False, allow_null=True)
     logprobs = Flag(required=False, allow_null=True)
     top_logprobs = Whole(allow_null=True, **field_limits(TOP_LOGPROBS))
     functions = Unsupported()
@@ -143,36 +152,24 @@ class OpenAIChatSerializer(CommonSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("top_logprobs") is not None and not attrs.get("logprobs"):
             raise serializers.ValidationError({"top_logprobs": "Needs logprobs: true."})
-        if attrs.get("guided_grammar") and self._constraint(attrs.get("response_format")):
-            message = "Cannot be combined with response_format."
-            raise serializers.ValidationError({"guided_grammar": message})
-        return attrs
-
-    @staticmethod
-    def _constraint(data: dict[str, Any] | None) -> Constraint | None:
-        return ResponseFormatSerializer.build(data)
+        return super().validate(attrs)
 
     def shape(self) -> ChatShape:
-        return ChatShape(self.validated_data.get("n") or 1)
+        data = self.validated_data
+        return ChatShape(data.get("n") or 1, logprobs=bool(data.get("logprobs")))
 
     def requests(self, owner: str) -> list[GenerationRequest]:
         """One request a choice."""
         data = self.validated_data
         parallel = data.get("parallel_tool_calls")
-        sampling, unsaid = self.sampling()
-        request = GenerationRequest(
+        request = dataclasses.replace(
+            self.common(owner),
             messages=tuple(OpenAIMessageSerializer.build(each) for each in data["messages"]),
-            model=data.get("model") or "",
-            sampling=sampling,
-            unsaid=unsaid,
             max_tokens=data.get("max_completion_tokens") or data.get("max_tokens"),
-            stop=data.get("stop") or (),
             tools=tuple(OpenAIToolSerializer.build(tool) for tool in data.get("tools") or ()),
             tool_choice=data.get("tool_choice") or "auto",
             parallel_tool_calls=True if parallel is None else parallel,
-            constraint=data.get("guided_grammar") or self._constraint(data.get("response_format")),
             top_logprobs=(data.get("top_logprobs") or 0) if data.get("logprobs") else None,
-            owner=owner,
         )
         return choices(request, data.get("n") or 1)
 
@@ -183,23 +180,31 @@ class OpenAICompletionSerializer(CommonSerializer):
     prompt = Prompt()
     echo = Flag(required=False, allow_null=True)
     logprobs = Whole(min_value=0, max_value=5, required=False, allow_null=True)
-    suffix = Unsupported()
+    suffix = Text(required=False, allow_null=True, help_text="What stands after the answer.")
+    max_tokens = Whole(
+        min_value=0,
+        max_value=LARGEST_INTEGER,
+        required=False,
+        allow_null=True,
+        help_text="0, with `echo`, gives the prompt alone.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if len(attrs["prompt"]) * (attrs.get("n") or 1) > MAX_CHOICES:
             message = f"At most {MAX_CHOICES} answers can be asked for at once."
             raise serializers.ValidationError({"prompt": message})
-        return attrs
+        if attrs.get("suffix") and not all(isinstance(each, str) for each in attrs["prompt"]):
+            raise serializers.ValidationError({"suffix": "Needs a prompt that is a text."})
+        return super().validate(attrs)
 
     def shape(self) -> TextShape:
         data = self.validated_data
-        return TextShape(
-            [
-                prompt if data.get("echo") else ""
-                for prompt in data["prompt"]
-                for _ in range(data.get("n") or 1)
-            ]
-        )
+        echoes = [
+            (each if isinstance(each, str) else None) if data.get("echo") else ""
+            for each in data["prompt"]
+            for _ in range(data.get("n") or 1)
+        ]
+        return TextShape(echoes, logprobs=data.get("logprobs") is not None)
 
     def requests(self, owner: str) -> list[GenerationRequest]:
         """One request a choice, prompt by prompt."""
@@ -210,20 +215,28 @@ class OpenAICompletionSerializer(CommonSerializer):
             for request in choices(self._request(prompt, owner), data.get("n") or 1)
         ]
 
-    def _request(self, prompt: str, owner: str) -> GenerationRequest:
+    def _request(self, prompt: RawPrompt, owner: str) -> GenerationRequest:
         data = self.validated_data
-        sampling, unsaid = self.sampling()
-        return GenerationRequest(
-            prompt=prompt,
-            model=data.get("model") or "",
-            sampling=sampling,
-            unsaid=unsaid,
-            max_tokens=data.get("max_tokens") or COMPLETION_MAX_TOKENS,
-            stop=data.get("stop") or (),
-            constraint=data.get("guided_grammar"),
-            top_logprobs=data.get("logprobs"),
-            owner=owner,
+        is_text, echo, most = (
+            isinstance(prompt, str),
+            bool(data.get("echo")),
+            data.get("max_tokens"),
         )
+        return dataclasses.replace(
+            self.common(owner),
+            prompt=prompt if isinstance(prompt, str) else None,
+            prompt_tokens=() if isinstance(prompt, str) else prompt,
+            suffix=data.get("suffix") or "",
+            max_tokens=COMPLETION_MAX_TOKENS if most is None else most,
+            top_logprobs=data.get("logprobs"),
+            echo_prompt=echo and not is_text,
+            prompt_logprobs=echo and data.get("logprobs") is not None,
+        )
+
+
+def model_meant(name: str) -> str:
+    """The model's id; "" for the default one, which clients name in more ways."""
+    return "" if name.lower() in DEFAULT_NAMES else name
 
 
 def choices(request: GenerationRequest, count: int) -> list[GenerationRequest]:

@@ -35,6 +35,7 @@ class Turns(Generic[Item]):
         self._config = config
         self._places = places
         self._running: dict[str, Item] = {}
+        self._alone: set[str] = set()  # ids of those that are answered in nobody's company
         self._queue: FairQueue[Item] = FairQueue()
         self._pace = Pace(places)
 
@@ -50,9 +51,22 @@ class Turns(Generic[Item]):
         return list(self._running.values())
 
     @property
+    def waiting(self) -> list[Item]:
+        """Those that wait, in the order of their turns."""
+        return list(self._queue)
+
+    @property
     def queued(self) -> int:
         """How many wait."""
         return len(self._queue)
+
+    def part(self, item: Item) -> None:
+        """Have it answered while nothing else is."""
+        self._alone.add(item.request.id)
+
+    def is_parted(self, item: Item) -> bool:
+        """Whether it is to be answered while nothing else is."""
+        return item.request.id in self._alone
 
     def find(self, request_id: str) -> Item | None:
         """The request of that id, running or waiting."""
@@ -75,8 +89,12 @@ class Turns(Generic[Item]):
         self._queue.push(item, priority=item.request.priority, owner=item.request.owner)
 
     def next(self) -> Item | None:
-        """Who is to begin now; None when nobody waits or no place is free."""
+        """Who is to begin now; None when nobody waits, no place is free, or one that is to be
+        answered alone is being answered or comes next."""
         if not len(self._queue) or len(self._running) >= self._places:
+            return None
+        company = [next(iter(self._queue)), *self._running.values()]
+        if len(company) > 1 and any(map(self.is_parted, company)):
             return None
         item = self._queue.pop()
         item.begun_at = time.monotonic()
@@ -85,6 +103,7 @@ class Turns(Generic[Item]):
 
     def leave(self, item: Item) -> bool:
         """Take a request out, wherever it is; False when it was gone already."""
+        self._alone.discard(item.request.id)
         if self._running.get(item.request.id) is item:
             del self._running[item.request.id]
             return True
@@ -102,6 +121,7 @@ class Turns(Generic[Item]):
         """Take all out."""
         everyone = [*self._running.values(), *self._queue]
         self._running, self._queue = {}, FairQueue()
+        self._alone.clear()
         return everyone
 
     def note(self, usage: Usage) -> None:

@@ -5,11 +5,14 @@ What only llguidance can tell, the model's process finds out when it makes the g
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from common.errors import InvalidRequest
 from common.types import JSON
-from inference.grammar.schema.check import schema_check
+from inference.grammar.lark import INLINE
+from inference.grammar.schema.check import numbers_check, schema_check
 from inference.types import Constraint, GenerationRequest, ToolSpec
 
 MOST_CHARACTERS = 131_072
@@ -25,7 +28,10 @@ def form_check(request: GenerationRequest) -> None:
     """Raise InvalidRequest naming the field, for schemas with the path of the keyword."""
     calls, tools = calls_wanted(request)
     for index, tool in enumerate(tools):
-        arguments_schema(index, tool)
+        if calls == "forced":
+            arguments_check(index, tool)
+        else:
+            arguments_schema(index, tool)
     if request.constraint is not None and calls != "forced":
         constraint_check(request.constraint)
 
@@ -48,14 +54,20 @@ def calls_wanted(request: GenerationRequest) -> tuple[Calls, tuple[ToolSpec, ...
 
 
 def arguments_schema(index: int, tool: ToolSpec) -> JSON:
-    """The checked schema of a tool's arguments, always of type object."""
+    """The schema of a tool's arguments, always of type object."""
     where = f"tools.{index}.parameters"
     schema = {"type": "object", **tool.parameters}
     if schema["type"] != "object":
         raise InvalidRequest(f"{where}.type: must be object", field=f"{where}.type")
     if set(schema) <= {"type"}:
         schema["properties"] = {}
-    schema_check(schema, where)
+    return schema
+
+
+def arguments_check(index: int, tool: ToolSpec) -> JSON:
+    """The same, when a grammar can hold all that it demands; else InvalidRequest is raised."""
+    schema = arguments_schema(index, tool)
+    schema_check(schema, f"tools.{index}.parameters")
     return schema
 
 
@@ -63,7 +75,8 @@ def constraint_check(constraint: Constraint) -> None:
     """Raise InvalidRequest unless the constraint's value is of its kind, and not too large."""
     value = constraint.value
     if constraint.kind == "json_schema":
-        schema_check(value, "constraint.value")
+        if constraint.strict:
+            schema_check(value, "constraint.value")
     elif constraint.kind == "choice":
         _choice_check(value)
     elif constraint.kind != "json_object":
@@ -80,6 +93,18 @@ def _text_check(kind: str, value: Any) -> None:
     ):
         if count > most:
             raise InvalidRequest(f"at most {most} {what} are supported", field="constraint.value")
+    if kind == "lark":
+        for schema in _inline_schemas(value):
+            numbers_check(schema, "constraint.value")
+
+
+def _inline_schemas(lark: str) -> Iterator[Any]:
+    """The JSON Schemas that stand in a grammar. What is none is left to llguidance."""
+    for found in INLINE.finditer(lark):
+        try:
+            yield json.JSONDecoder().raw_decode(lark, found.end())[0]
+        except (ValueError, RecursionError):
+            continue
 
 
 def _choice_check(value: Any) -> None:

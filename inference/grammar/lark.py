@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from common.types import JSON
 
@@ -39,6 +40,13 @@ def after_thinking(lark: str, opens: int | None, closes: int) -> str:
         f"answer: {_nested(HEADER_LINE.sub('', lark))}",
     ]
     return "\n".join([HEADER, *rules])
+
+
+def after_tokens(tokens: Sequence[int], lark: str | None) -> str:
+    """The grammar of an answer that begins with these tokens; None where the rest is free."""
+    answer = r"/(?s:.*)/" if lark is None else _nested(HEADER_LINE.sub("", lark))
+    forced = " ".join(f"<[{token}]>" for token in tokens)
+    return "\n".join([HEADER, f"start: {forced} answer", f"answer: {answer}"])
 
 
 def _part(part: JSON) -> str:

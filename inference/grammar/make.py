@@ -17,9 +17,12 @@ from common.types import JSON
 from inference.grammar.calls.formats.base import MOST_PARALLEL_CALLS, CallFormat
 from inference.grammar.calls.texts import guard
 from inference.grammar.calls.writer import CallWriter, Term, literal
-from inference.grammar.form import Calls, arguments_schema, constraint_check
-from inference.grammar.schema.narrow import schema_close, schema_prepare
+from inference.grammar.form import Calls, arguments_check, arguments_schema, constraint_check
+from inference.grammar.gbnf import lark_of
+from inference.grammar.schema.hints import COMPOSED
+from inference.grammar.schema.narrow import schema_bare, schema_close, schema_prepare
 from inference.grammar.schema.probe import grammar_error, schema_probe
+from inference.grammar.schema.relax import schema_relaxed
 from inference.types import Constraint, ToolSpec
 
 
@@ -68,12 +71,13 @@ def grammar_make(
     """The grammar of an answer; None when anything goes.
 
     With `calls` "forced" the answer is a call of one of the tools (or several, when `parallel`);
-    "offered" lets the model write text, bound by the constraint if there is one, or open a call.
+    "offered" lets the model write text, bound by the constraint if there is one, or open a call,
+    which is held as far as a grammar can hold it.
     Raises InvalidRequest naming the field, for schemas with the path of the offending keyword.
     """
     if calls == "none" or not tools:
         return None if constraint is None else _answer_grammar(constraint)
-    body = call_body(tools, syntax, parallel=parallel)
+    body = call_body(tools_held(tools, calls), syntax, parallel=parallel)
     if body is None:
         raise InvalidRequest("the model's tool format cannot hold these schemas", field="tools")
     parts = list(body.parts)
@@ -92,27 +96,55 @@ def grammar_make(
     return _checked(json.dumps({"grammars": [{"name": "main", "lark_grammar": lark}, *parts]}))
 
 
-def call_body(tools: Sequence[ToolSpec], syntax: CallSyntax, *, parallel: bool) -> CallBody | None:
-    """How the tools are called; None when the format cannot say what their schemas demand.
+def tools_held(tools: Sequence[ToolSpec], calls: Calls) -> tuple[ToolSpec, ...]:
+    """The tools with what a grammar holds of their schemas.
 
-    Raises InvalidRequest with the path of a keyword that no grammar can guarantee.
+    Raises InvalidRequest with the path of a keyword that no grammar can guarantee, where calls are
+    forced.
     """
-    closed = [_closed(index, tool) for index, tool in enumerate(tools)]
-    if syntax.format is None:
-        return _json_body(closed, syntax, parallel)
-    writer = CallWriter(syntax.term, syntax.markers)
-    expression = syntax.format.calls(writer, closed, parallel)
-    if expression is None:
-        return None
-    rules, parts = tuple(writer.rules), tuple(writer.parts)
-    return CallBody(expression, rules, parts, several=syntax.format.several)
+    held = _closed if calls == "forced" else _relaxed
+    return tuple(held(index, tool) for index, tool in enumerate(tools))
+
+
+def tools_unheld(tools: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
+    """Those whose offered calls a grammar holds in part only."""
+    return tuple(
+        tool
+        for index, tool in enumerate(tools)
+        if schema_bare(_offered(index, tool)) != _relaxed(index, tool).parameters
+    )
 
 
 def _closed(index: int, tool: ToolSpec) -> ToolSpec:
     """The tool with its arguments as an object, without parameters that nobody has named."""
-    schema = arguments_schema(index, tool)
+    schema = schema_bare(arguments_check(index, tool))
     schema_probe(schema, f"tools.{index}.parameters")
     return ToolSpec(tool.name, tool.description, schema_close(schema))
+
+
+def _relaxed(index: int, tool: ToolSpec) -> ToolSpec:
+    """The same, without what cannot be held."""
+    schema = schema_relaxed(_offered(index, tool), least={"type": "object"})
+    return ToolSpec(tool.name, tool.description, schema)
+
+
+def _offered(index: int, tool: ToolSpec) -> JSON:
+    """The tool's arguments; others are let in where what cannot be held may name them."""
+    schema = arguments_schema(index, tool)
+    return schema if schema.keys() & COMPOSED else schema_close(schema)
+
+
+def call_body(tools: Sequence[ToolSpec], syntax: CallSyntax, *, parallel: bool) -> CallBody | None:
+    """How the tools are called, as `tools_held` gives them; None when the format cannot say what
+    their schemas demand."""
+    if syntax.format is None:
+        return _json_body(tools, syntax, parallel)
+    writer = CallWriter(syntax.term, syntax.markers)
+    expression = syntax.format.calls(writer, tools, parallel)
+    if expression is None:
+        return None
+    rules, parts = tuple(writer.rules), tuple(writer.parts)
+    return CallBody(expression, rules, parts, several=syntax.format.several)
 
 
 def _json_body(tools: Sequence[ToolSpec], syntax: CallSyntax, parallel: bool) -> CallBody:
@@ -158,13 +190,16 @@ def _answer_part(constraint: Constraint) -> JSON:
     if constraint.kind == "json_object":
         return {"json_schema": schema_prepare({"type": "object"})}
     if constraint.kind == "json_schema":
-        schema_probe(value, "constraint.value")
+        if constraint.strict:
+            schema_probe(value, "constraint.value")
+        else:
+            value = schema_relaxed(schema_close(value)) if isinstance(value, dict) else {}
         return {"json_schema": schema_prepare(schema_close(value))}
     if constraint.kind == "choice":
         return {"lark_grammar": "start: " + " | ".join(map(literal, value))}
     if constraint.kind == "regex":
         return {"lark_grammar": f"start: /{regex_to_lark(value, 'd')}/"}
-    return {"lark_grammar": value}
+    return {"lark_grammar": lark_of(value)}
 
 
 def _checked(grammar: str) -> str:

@@ -55,8 +55,11 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 def json_object(path: Path, limit: int, name: str = "") -> JSON:
     """Read a JSON object; ModelLoadFailed, with `name` for the file, if it is none."""
+    content = read_bounded(path, limit)
+    if not content.strip():
+        raise ModelLoadFailed(f"{name or path.name} is empty.")
     try:
-        value = json.loads(read_bounded(path, limit))
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ModelLoadFailed(
             f"{name or path.name} cannot be read, it is not JSON: {error}"

@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from common.types import JSON
 from inference.errors import ModelLoadFailed
@@ -18,6 +19,9 @@ from inference.library.files import json_object, open_regular, regular_check
 
 # Keys that make a loader import Python code out of the folder.
 CODE_KEYS = ("model_file", "auto_map")
+# What a tokenizer can be read from; the first is what nearly all models have.
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json", "tekken.json")
+TOKENIZER_PATTERNS = ("*.tiktoken", "*.spm", "spiece.model", "tiktoken.model")
 HEADER_LIMIT = 100_000_000
 JSON_LIMIT = 64 * 2**20
 Stamp = tuple[tuple[str, int], ...]  # paths, and when each was changed
@@ -35,6 +39,7 @@ def folder_check(folder: Path) -> JSON:
     if not isinstance(settings.get("model_type"), str):
         raise ModelLoadFailed("config.json names no model_type.")
     _check_weights(folder)
+    _check_tokenizer(folder)
     return settings
 
 
@@ -64,23 +69,51 @@ def _refuse_code(settings: JSON, name: str) -> None:
             raise ModelLoadFailed(f"{name} wants to run its own code ({key}): refused.")
 
 
+def _check_tokenizer(folder: Path) -> None:
+    """Its content is the loader's to read: it may have tens of megabytes."""
+    found = [folder / name for name in TOKENIZERS if (folder / name).exists()]
+    found += [path for pattern in TOKENIZER_PATTERNS for path in folder.glob(pattern)]
+    if not found:
+        raise ModelLoadFailed(
+            f"{folder.name} has no tokenizer: tokenizer.json is missing. Copy it from where the "
+            "model came from."
+        )
+    if not found[0].stat().st_size:
+        raise ModelLoadFailed(f"{found[0].name} is empty.")
+
+
 def _check_weights(folder: Path) -> None:
     files = sorted(folder.glob("model*.safetensors"))
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        shards = _json(index).get("weight_map", {})
-        wanted = set(shards.values()) if isinstance(shards, dict) else set()
-        missing = sorted(name for name in wanted if not (folder / str(name)).is_file())
-        if missing:
-            raise ModelLoadFailed(f"{folder.name} is incomplete: {', '.join(missing[:3])} missing.")
+        _check_index(folder, _json(index).get("weight_map"))
     if not files:
         raise ModelLoadFailed(f"{folder.name} has no model*.safetensors; no other format is read.")
     for file in files:
         _check_safetensors(file)
 
 
+def _check_index(folder: Path, shards: Any) -> None:
+    """The index names the files that hold the weights: all of them, and nothing else."""
+    wanted = set(shards.values()) if isinstance(shards, dict) and _are_names(shards) else set()
+    if not wanted:
+        raise ModelLoadFailed("model.safetensors.index.json names no files (weight_map).")
+    missing = sorted(name for name in wanted if not (folder / name).is_file())
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise ModelLoadFailed(
+            f"{folder.name} is incomplete: {', '.join(missing[:3])}{more} missing."
+        )
+
+
+def _are_names(shards: JSON) -> bool:
+    return all(isinstance(name, str) for name in shards.values())
+
+
 def _check_safetensors(file: Path) -> None:
     """Compare the file's size with what its header promises: half a download is half a file."""
+    if not file.stat().st_size:
+        raise ModelLoadFailed(f"{file.name} is empty.")
     try:
         with open_regular(file) as stream:
             (length,) = struct.unpack("<Q", stream.read(8))

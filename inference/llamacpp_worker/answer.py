@@ -30,6 +30,7 @@ class Answer:
         self.checked = False  # whether its grammar is followed
         self.tokens: list[int] = []
         self.read_part = 0.0  # of the prompt, from 0 to 1
+        self._told = list(ask.echo.first)  # of the prompt
         self._slot: Slot | None = None
         self._cached_tokens = 0
         self._submitted = time.monotonic()
@@ -49,7 +50,7 @@ class Answer:
     @property
     def left(self) -> int:
         """How many tokens it may still write."""
-        return self.ask.max_tokens - len(self.tokens)
+        return self.ask.max_tokens + len(self.ask.echo.forced) - len(self.tokens)
 
     @property
     def is_bound(self) -> bool:
@@ -98,7 +99,12 @@ class Answer:
             slots.give_back(self._slot, self._kept)
             self._slot = None
 
-    def read(self, event: JSON) -> Iterator[Delta]:
+    @property
+    def is_echoing(self) -> bool:
+        """Whether the prompt is still being written."""
+        return bool(self.ask.echo.forced) and len(self._told) <= len(self.ask.echo.forced)
+
+    def read(self, event: JSON) -> Iterator[Delta | CortexError]:
         """What an event of the server adds."""
         if "prompt_progress" in event:
             if not self.tokens:
@@ -107,6 +113,9 @@ class Answer:
         if tokens := event.get("tokens"):
             self._first_token = self._first_token or time.monotonic()
             self.tokens += tokens
+        if self.is_echoing:
+            yield from self._read_echo(event)
+            return
         piece = self.ask.assembler.feed(event.get("content", ""))
         logprobs = self._logprobs(event)
         if piece.stopped:
@@ -123,9 +132,34 @@ class Answer:
         if fresh := progress["total"] - progress["cache"]:
             self.read_part = (progress["processed"] - progress["cache"]) / fresh
 
+    def _read_echo(self, event: JSON) -> Iterator[Delta | CortexError]:
+        """A token of the prompt, and how likely it was. Of those that are no whole character yet
+        the server says nothing."""
+        forced = self.ask.echo.forced
+        for token, told in zip(event.get("tokens", ()), self._logprobs(event), strict=False):
+            while forced[len(self._told) - 1] != token:
+                self._told.append(TokenLogprob("", None))
+                if not self.is_echoing:
+                    break
+            else:
+                self._told.append(told)
+        if not self.is_echoing:
+            yield Delta(prompt_logprobs=tuple(self._told))
+        elif "stop_type" in event:
+            self.ended = True
+            yield InvalidRequest(
+                "echo: the prompt holds a token that ends answers, and llama.cpp cannot tell how "
+                "likely such a prompt is.",
+                field="prompt",
+            )
+
     def cancelled(self) -> Delta:
         """The end that somebody asked for."""
         return self._last(self.ask.assembler.end(cut=True), "cancelled", ())
+
+    def unwritten(self) -> Delta:
+        """The end of one that was to have no tokens."""
+        return self._last(Piece(), "length", ())
 
     def _last(
         self, piece: Piece, reason: FinishReason, logprobs: tuple[TokenLogprob, ...]
@@ -140,9 +174,9 @@ class Answer:
         admitted = self._admitted or now
         first_token = self._first_token or now
         return Usage(
-            prompt_tokens=len(self.ask.prompt.tokens),
+            prompt_tokens=len(self.ask.prompt.tokens) + len(self.ask.echo.forced),
             cached_tokens=self._cached_tokens,
-            completion_tokens=len(self.tokens),
+            completion_tokens=max(0, len(self.tokens) - len(self.ask.echo.forced)),
             queue_seconds=admitted - self._submitted,
             prefill_seconds=first_token - admitted,
             first_token_seconds=first_token - self._submitted,

@@ -119,7 +119,13 @@ class LlamaBackend:
         ask = self._maker.make(request)
         if request.echo_prompt:
             self._ready.append((request.id, Delta(prompt=ask.text)))
-        self._waiting.append(Answer(request, ask))
+        answer = Answer(request, ask)
+        if ask.echo.first and not ask.echo.forced:
+            self._ready.append((request.id, Delta(prompt_logprobs=ask.echo.first)))
+        if not ask.max_tokens and not ask.echo.forced:
+            self._ready.append((request.id, answer.unwritten()))
+            return
+        self._waiting.append(answer)
         self._admit()
 
     def cancel(self, request_id: str) -> None:
@@ -289,7 +295,9 @@ def _sum(before: Delta | CortexError, delta: Delta | CortexError) -> Delta | Non
     """Both as one delta; None unless they are words alone, and thoughts come before words."""
     if not isinstance(before, Delta) or not isinstance(delta, Delta):
         return None
-    if delta.finish_reason or delta.tool_calls or before.tool_calls or before.prompt:
+    if delta.finish_reason or delta.tool_calls or before.tool_calls:
+        return None
+    if before.prompt or before.prompt_logprobs or delta.prompt_logprobs:
         return None
     if before.text and delta.thinking:
         return None

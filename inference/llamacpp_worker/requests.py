@@ -3,37 +3,54 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.errors import InvalidRequest
 from common.types import JSON
 from inference.engines.base import EngineConfig
-from inference.grammar.lark import after_thinking, lark_text
+from inference.grammar.lark import after_thinking, after_tokens, lark_text
 from inference.llamacpp_worker.template import ChatTemplate
 from inference.llamacpp_worker.vocabulary import Vocabulary
-from inference.types import GenerationRequest, Sampling
+from inference.types import GenerationRequest, Sampling, TokenLogprob
 from inference.validation import values_check
 from inference.worker.dialect import Dialect
+from inference.worker.infill import raw_text
 from inference.worker.prompt import Prompt
-from inference.worker.requests import max_tokens_of, reading_options, with_defaults
+from inference.worker.requests import (
+    max_tokens_of,
+    reading_options,
+    tokens_check,
+    with_defaults,
+)
 from inference.worker.text import TextAssembler
 from inference.worker.tools import ToolPlan, plan_make
 
 CANDIDATES = 1024  # a nucleus is looked for among so many likeliest tokens: sorting all costs more
 REPETITION_WINDOW = 256  # tokens, as on MLX
+MOST_ECHOED = 1000  # tokens of a prompt whose likelihoods are told: each is a part of a grammar
 RESPONSE_FIELDS = ["stop", "stop_type", "timings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What is told of a prompt's tokens. llama.cpp tells how likely those are that it writes; so a
+    grammar has it write all but the first of them."""
+
+    first: tuple[TokenLogprob, ...] = ()
+    forced: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A request made ready: the body for the server (without prompt and length, which change when
-    the answer is interrupted), the prompt, and who reads the answer."""
+    the answer is interrupted), the prompt, who reads the answer, and what is told of the prompt."""
 
     body: JSON
     prompt: Prompt
     text: str
     max_tokens: int
     assembler: TextAssembler
+    echo: Echo = Echo()
 
 
 class RequestMaker:
@@ -57,6 +74,7 @@ class RequestMaker:
     def make(self, request: GenerationRequest) -> Ask:
         """Raises InvalidRequest or ContextOverflow."""
         values_check(request)
+        tokens_check(request, self._vocabulary.size)
         request = with_defaults(request, self._config)
         plan = plan_make(request, self._dialect)
         text, prompt = self._prompt(request, plan)
@@ -70,15 +88,38 @@ class RequestMaker:
             "response_fields": RESPONSE_FIELDS,
             **sampling_body(request.sampling, self._context_length),
         }
-        if plan.grammar is not None:
-            body["grammar"] = self._grammar(plan.grammar, prompt)
+        grammar = None if plan.grammar is None else self._grammar(plan.grammar, prompt)
+        echo = Echo()
+        if request.prompt_logprobs:
+            echo = self._echo(prompt.tokens)
+            prompt = replace(prompt, tokens=prompt.tokens[:1])
+        if echo.forced:
+            grammar = after_tokens(echo.forced, grammar)
+        if grammar is not None:
+            body["grammar"] = grammar
+        if request.logit_bias:
+            body["logit_bias"] = [list(pair) for pair in request.logit_bias]
         if request.top_logprobs is not None:
             body["n_probs"] = max(1, request.top_logprobs)
-        return Ask(body, prompt, text, max_tokens, assembler)
+        return Ask(body, prompt, text, max_tokens, assembler, echo)
+
+    def _echo(self, tokens: list[int]) -> Echo:
+        first, *forced = tokens
+        if len(forced) > MOST_ECHOED:
+            raise InvalidRequest(
+                f"echo: the likelihoods of at most {MOST_ECHOED} tokens of a prompt are told; it "
+                f"has {len(tokens)}.",
+                field="echo",
+            )
+        return Echo((TokenLogprob(self._vocabulary.text([first]), None),), tuple(forced))
 
     def _prompt(self, request: GenerationRequest, plan: ToolPlan) -> tuple[str, Prompt]:
+        if request.prompt_tokens:
+            tokens = list(request.prompt_tokens)
+            text = self._vocabulary.text(tokens) if request.echo_prompt else ""
+            return text, Prompt(tokens, starts_thinking=self._is_thinking(tokens))
         if request.prompt is not None:
-            text = request.prompt
+            text = raw_text(request, lambda mark: self._vocabulary.special(mark) is not None)
         else:
             text = self._template.render(plan.messages, plan.tools)
         tokens = self._vocabulary.tokens(text)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError, nodes
@@ -14,9 +14,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from inference.types import PromptMessage, ToolSpec
-from inference.worker.prompt import message_plain, raw_prompt, template_limits, tool_plain
-
-logger = logging.getLogger(__name__)
+from inference.worker.prompt import message_plain, raw_prompt, template_apply, tool_plain
 
 
 class _Generation(Extension):
@@ -38,33 +36,25 @@ class ChatTemplate:
         self._compiled: Any = None
 
     def render(self, messages: Sequence[PromptMessage], tools: Sequence[ToolSpec]) -> str:
-        """The prompt's text; the raw prompt where the template fails. A last message of the
-        assistant is continued."""
-        try:
-            with template_limits():
-                text = self._render(messages, tools)
-        except Exception as error:  # noqa: BLE001 - a template is foreign code and raises anything
-            logger.warning("the chat template failed, the raw prompt is used: %r", error)
-            return raw_prompt(messages)
-        return text
-
-    def _render(self, messages: Sequence[PromptMessage], tools: Sequence[ToolSpec]) -> str:
+        """The prompt's text; the raw prompt for a model without a template. A last message of the
+        assistant is continued. Raises InvalidRequest or GenerationFailed where the template does
+        not take the conversation."""
         if not self._source:
-            raise ValueError("the model has no chat template")
+            return raw_prompt(messages)
+        return template_apply(messages, partial(self._render, tools))[0]
+
+    def _render(
+        self, tools: Sequence[ToolSpec], messages: Sequence[PromptMessage], continues: bool
+    ) -> str:
         if self._compiled is None:
             self._compiled = _environment().from_string(self._source)
-        continues = bool(messages) and messages[-1].role == "assistant"
         text: str = self._compiled.render(
             messages=[message_plain(message) for message in messages],
             tools=[tool_plain(tool) for tool in tools] or None,
             add_generation_prompt=not continues,
             **self._given,
         )
-        if continues:
-            text = _up_to(text, messages[-1].content.strip())
-        if not text:
-            raise ValueError("the chat template gave nothing")
-        return text
+        return _up_to(text, messages[-1].content.strip()) if continues else text
 
 
 def _up_to(text: str, last: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from inference.grammar.calls.writer import literal
@@ -20,6 +21,7 @@ class Vocabulary:
         bare = self._tokenize("a")
         begun = self._tokenize("a", add_special=True)
         self._opening = begun[: begun.index(bare[0])] if bare and bare[0] in begun else []
+        self.size = int(server.get("/v1/models")["data"][0]["meta"]["n_vocab"])
         self.special = lru_cache(maxsize=256)(self._special)
 
     @property
@@ -36,6 +38,10 @@ class Vocabulary:
         tokens = self._tokenize(text)
         opening = self._opening
         return tokens if tokens[: len(opening)] == opening else [*opening, *tokens]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What the tokens say."""
+        return str(self._server.post("/detokenize", {"tokens": list(tokens)})["content"])
 
     def _special(self, text: str) -> int | None:
         """The id of a text that is one special token; None for any other text."""

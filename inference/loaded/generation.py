@@ -139,4 +139,6 @@ def collect(model: str, deltas: Iterable[Delta]) -> Completion:
         finish_reason=last.finish_reason or "cancelled",
         usage=last.usage or Usage(),
         model=model,
+        prompt="".join(delta.prompt for delta in everything),
+        prompt_logprobs=tuple(entry for delta in everything for entry in delta.prompt_logprobs),
     )

@@ -28,6 +28,7 @@ from inference.mlx_worker.chunks import ChunkSize
 from inference.mlx_worker.dialect import dialect_of
 from inference.mlx_worker.grammar import Grammars
 from inference.mlx_worker.model import LoadedModel
+from inference.mlx_worker.prompt_logprobs import prompt_logprobs
 from inference.mlx_worker.requests import sequence_make
 from inference.mlx_worker.sequence import Sequence, forced_logprobs, token_logprobs
 from inference.types import Delta, FinishReason, GenerationRequest, TokenLogprob
@@ -98,11 +99,23 @@ class BatchEngine:
     def submit(self, request: GenerationRequest) -> None:
         """Queue a request. Raises InvalidRequest or ContextOverflow."""
         sequence = sequence_make(request, self.loaded, self.config, self._dialect, self._grammars)
-        if request.echo_prompt:  # the tokens tell what was sent, whatever made them
-            sent = self.loaded.tokenizer.decode(sequence.prompt.tokens)
-            self._ready.append((request.id, Delta(prompt=sent)))
-        if not self._read_ahead.begin(sequence):
+        if request.echo_prompt or request.prompt_logprobs:
+            self._ready.append((request.id, self._told(sequence)))
+        if not sequence.max_tokens:
+            self._ready.append(self._last(sequence, Piece(), "length"))
+        elif not self._read_ahead.begin(sequence):
             self._queue.append(sequence)
+
+    def _told(self, sequence: Sequence) -> Delta:
+        """What the request wants to know of its prompt. The tokens tell what was sent, whatever
+        made them."""
+        request, tokens = sequence.request, sequence.prompt.tokens
+        sent = self.loaded.tokenizer.decode(tokens) if request.echo_prompt else ""
+        if not request.prompt_logprobs:
+            return Delta(prompt=sent)
+        with mx.stream(self._generator.stream):
+            logprobs = prompt_logprobs(self.loaded, tokens, request.top_logprobs)
+        return Delta(prompt=sent, prompt_logprobs=logprobs)
 
     def cancel(self, request_id: str) -> None:
         """End a request before the next step; unknown ids have ended already."""

@@ -81,7 +81,7 @@ def _folder(config: EngineConfig, progress: Progress) -> Path:
 def _load(folder: Path, progress: Progress) -> LoadedModel:
     progress("load", 0.0)
     settings = folder_check(folder)
-    tokenizer = load_tokenizer(folder, eos_token_ids=_eos_ids(folder, settings))
+    tokenizer = _tokenizer(folder, settings)
     progress("load", 0.2)
     model, _ = load_model(folder, lazy=True)
     parameters = int(get_total_parameters(model))
@@ -92,6 +92,14 @@ def _load(folder: Path, progress: Progress) -> LoadedModel:
     progress("load", 1.0)
     description = _describe(model, tokenizer, settings, parameters)
     return LoadedModel(model, tokenizer, description, folder)
+
+
+def _tokenizer(folder: Path, settings: JSON) -> TokenizerWrapper:
+    try:
+        return load_tokenizer(folder, eos_token_ids=_eos_ids(folder, settings))
+    except Exception as error:
+        logger.exception("the tokenizer of %s cannot be read", folder)
+        raise ModelLoadFailed(f"The tokenizer of {folder.name} cannot be read: {error}") from error
 
 
 def _eos_ids(folder: Path, settings: JSON) -> Any:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 from common.errors import InvalidRequest
 from inference.types import GenerationRequest, PromptMessage, ToolSpec
+from inference.worker.infill import raw_text
 from inference.worker.prompt import (
     Prompt,
     message_plain,
     raw_prompt,
-    template_limits,
+    template_apply,
     tool_plain,
 )
-
-logger = logging.getLogger(__name__)
 
 
 def prompt_make(
@@ -27,15 +25,29 @@ def prompt_make(
 
     A last message of the assistant is continued. Raises InvalidRequest for an empty prompt.
     """
+    if request.prompt_tokens:
+        return Prompt(list(request.prompt_tokens), is_continuation=True)
     if request.prompt is not None:
-        return _checked(_encode(tokenizer, request.prompt), is_continuation=True)
-    continues = bool(request.messages) and request.messages[-1].role == "assistant"
-    try:
-        tokens = _template_apply(tokenizer, request.messages, tools, continues=continues)
-    except Exception as error:  # noqa: BLE001 - a template is foreign code and raises anything
-        logger.warning("the chat template failed, the raw prompt is used: %r", error)
-        raw = raw_prompt(request.messages)
-        return _checked(_encode(tokenizer, raw), is_continuation=continues)
+        text = raw_text(request, lambda mark: _is_special(tokenizer, mark))
+        return _checked(_encode(tokenizer, text), is_continuation=True)
+    if not tokenizer.has_chat_template or tokenizer.chat_template == "":
+        continues = bool(request.messages) and request.messages[-1].role == "assistant"
+        raw = _encode(tokenizer, raw_prompt(request.messages))
+        return _checked(raw, is_continuation=continues)
+
+    def render(messages: Sequence[PromptMessage], continues: bool) -> str:
+        return str(
+            tokenizer.apply_chat_template(
+                [message_plain(message) for message in messages],
+                tools=[tool_plain(tool) for tool in tools] or None,
+                add_generation_prompt=not continues,
+                continue_final_message=continues,
+                tokenize=False,
+            )
+        )
+
+    text, continues = template_apply(request.messages, render)
+    tokens = [int(token) for token in tokenizer.encode(text, add_special_tokens=False)]
     return Prompt(tokens, continues, _is_thinking(tokenizer, tokens))
 
 
@@ -52,28 +64,8 @@ def _encode(tokenizer: TokenizerWrapper, text: str) -> list[int]:
     return tokens
 
 
-def _template_apply(
-    tokenizer: TokenizerWrapper,
-    messages: Sequence[PromptMessage],
-    tools: Sequence[ToolSpec],
-    *,
-    continues: bool,
-) -> list[int]:
-    """Render and tokenize. Templates may give text or tokens."""
-    if not tokenizer.has_chat_template:
-        raise ValueError("the model has no chat template")
-    with template_limits():
-        rendered = tokenizer.apply_chat_template(
-            [message_plain(message) for message in messages],
-            tools=[tool_plain(tool) for tool in tools] or None,
-            add_generation_prompt=not continues,
-            continue_final_message=continues,
-        )
-    if isinstance(rendered, str):
-        rendered = tokenizer.encode(rendered, add_special_tokens=False)
-    if not rendered:
-        raise ValueError("the chat template gave nothing")
-    return [int(token) for token in rendered]
+def _is_special(tokenizer: TokenizerWrapper, mark: str) -> bool:
+    return any(str(token) == mark for token in tokenizer.added_tokens_decoder.values())
 
 
 def _is_thinking(tokenizer: TokenizerWrapper, tokens: list[int]) -> bool:

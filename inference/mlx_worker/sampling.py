@@ -7,7 +7,7 @@ tokens alone and in any company. Samplers never wait for the device: they only a
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import mlx.core as mx
 from mlx_lm.sample_utils import (
@@ -85,6 +85,17 @@ def _filters(sampling: Sampling) -> list[Callable[[mx.array], mx.array]]:
 
 def _top_k(logprobs: mx.array, top_k: int) -> mx.array:
     return apply_top_k(logprobs, top_k) if top_k < logprobs.shape[-1] else logprobs
+
+
+def bias_make(bias: Iterable[tuple[int, float]]) -> Processor:
+    """A logits processor that adds to the logits of some tokens."""
+    tokens, values = zip(*bias, strict=True)
+    where, added = mx.array(tokens), mx.array(values, dtype=mx.float32)
+
+    def add(_tokens: mx.array, logits: mx.array) -> mx.array:
+        return logits.at[:, where].add(added.astype(logits.dtype))
+
+    return add
 
 
 def penalties_make(sampling: Sampling, prompt_length: int) -> list[Processor]:

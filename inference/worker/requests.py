@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from common.errors import InvalidRequest
 from common.types import JSON
 from inference.engines.base import EngineConfig
 from inference.errors import ContextOverflow
 from inference.types import GenerationRequest, PromptMessage
+from inference.worker.faults import FaultFinder
 from inference.worker.prompt import Prompt, tool_plain
 from inference.worker.tools import ToolPlan
 
@@ -44,5 +46,17 @@ def reading_options(request: GenerationRequest, plan: ToolPlan, prompt: Prompt) 
         "tool_format": plan.format,
         "tools": [tool_plain(tool) for tool in request.tools],
         "answer_is_call": plan.answer_is_call,
+        "fault_of": FaultFinder(plan.unheld),
         "starts_thinking": prompt.starts_thinking,
     }
+
+
+def tokens_check(request: GenerationRequest, size: int) -> None:
+    """Raise InvalidRequest for ids of tokens that a vocabulary of `size` does not have."""
+    named = {
+        "prompt": request.prompt_tokens,
+        "logit_bias": [token for token, _ in request.logit_bias],
+    }
+    for field, tokens in named.items():
+        if (largest := max(tokens, default=0)) >= size:
+            raise InvalidRequest(f"{field}: the model has no token {largest}.", field=field)

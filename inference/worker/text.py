@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,9 +51,11 @@ class TextAssembler:
         tool_format: ToolFormat | None = None,
         tools: Sequence[JSON] = (),
         answer_is_call: bool = False,
+        fault_of: Callable[[WrittenCall], str] = lambda call: "",
         starts_thinking: bool = False,
     ) -> None:
         self._format = tool_format
+        self._fault_of = fault_of
         self._tools = list(tools)
         self._answer_is_call = answer_is_call
         marked = None if answer_is_call else tool_format
@@ -97,7 +99,7 @@ class TextAssembler:
         """The answer as calls, or as the text that is returned when it was cut short."""
         raw, self._call_text = self._call_text, ""
         if not cut:
-            calls.extend(tool_calls_make(json.loads(raw)))
+            calls.extend(map(self._judged, tool_calls_make(json.loads(raw))))
             self._calls_given += len(calls)
             return ""
         return raw
@@ -128,7 +130,11 @@ class TextAssembler:
             texts[ANSWER] += self._format.start + raw + end
             return []
         self._calls_given += len(calls)
-        return [self._with_own_id(call) for call in calls]
+        return [self._judged(self._with_own_id(call)) for call in calls]
+
+    def _judged(self, call: WrittenCall) -> WrittenCall:
+        fault = self._fault_of(call)
+        return replace(call, fault=fault) if fault else call
 
     def _with_own_id(self, call: WrittenCall) -> WrittenCall:
         """Some models number their calls, and may give a number twice."""

@@ -3,14 +3,15 @@
 A model with a tool format of its own sees tools through its template and writes calls its own way;
 mlx-lm's parsers read them. Any other model is told of the tools in the system prompt and writes a
 call as JSON between <tool_call> and </tool_call>, or, when a call is forced, as JSON alone. A
-grammar holds calls to the tools' schemas from their opening marker on.
+grammar holds calls to the tools' schemas from their opening marker on. What it cannot hold of a
+call that is only offered is checked when the call is there.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,14 +19,21 @@ from common.errors import InvalidRequest
 from inference.grammar.calls.formats import FORMATS
 from inference.grammar.calls.parameters import typed_tools
 from inference.grammar.form import Calls, calls_wanted
-from inference.grammar.make import BARE, CallSyntax, call_body, grammar_make
-from inference.types import GenerationRequest, PromptMessage, ToolSpec, WrittenCall
+from inference.grammar.make import (
+    BARE,
+    CallSyntax,
+    call_body,
+    grammar_make,
+    tools_held,
+    tools_unheld,
+)
+from inference.types import GenerationRequest, PromptMessage, ToolSpec
+from inference.worker.conversation import END, START, messages_in_text
 from inference.worker.dialect import Dialect, ToolFormat
 from inference.worker.prompt import tool_plain
 
 logger = logging.getLogger(__name__)
 
-START, END = "<tool_call>", "</tool_call>"
 JSON_FORMAT = ToolFormat(START, END, lambda text, tools: json.loads(text.strip()))
 
 INSTRUCTIONS = """You have access to these tools:
@@ -44,13 +52,15 @@ FORCED = """Answer with the tool call alone, as JSON:
 @dataclass(frozen=True, slots=True)
 class ToolPlan:
     """What to show the model (`messages`, and `tools` for the template), what to hold it to, and
-    how to read it. `answer_is_call`: the whole answer is one JSON call, without markers."""
+    how to read it. `answer_is_call`: the whole answer is one JSON call, without markers. Calls of
+    `unheld` tools are to be checked: no grammar holds all that they demand."""
 
     messages: tuple[PromptMessage, ...]
     tools: tuple[ToolSpec, ...] = ()
     grammar: str | None = None
     format: ToolFormat | None = None
     answer_is_call: bool = False
+    unheld: tuple[ToolSpec, ...] = ()
 
 
 def plan_make(request: GenerationRequest, dialect: Dialect) -> ToolPlan:
@@ -59,21 +69,41 @@ def plan_make(request: GenerationRequest, dialect: Dialect) -> ToolPlan:
     if dialect.calls is not None:
         return _native_plan(request, dialect, dialect.calls, calls, tools)
     messages = messages_in_text(request.messages)
-    if calls != "none" and request.prompt is None:
+    if calls != "none" and not request.is_raw:
         messages = _with_instructions(messages, tools, calls)
-    grammar = grammar_make(
-        request.constraint,
-        tools=tools,
-        calls=calls,
-        parallel=request.parallel_tool_calls,
-        syntax=BARE if calls == "forced" else CallSyntax(START, END, dialect.term()),
-    )
-    return ToolPlan(
-        messages=messages,
-        grammar=grammar,
-        format=None if calls == "none" else JSON_FORMAT,
-        answer_is_call=calls == "forced",
-    )
+    plan = ToolPlan(messages, format=JSON_FORMAT)
+    if calls == "none":
+        return replace(plan, grammar=grammar_make(request.constraint), format=None)
+    if calls == "forced":
+        grammar = grammar_make(
+            None, tools=tools, calls=calls, parallel=request.parallel_tool_calls, syntax=BARE
+        )
+        return replace(plan, grammar=grammar, answer_is_call=True)
+    return _offered(plan, request, tools, lambda: CallSyntax(START, END, dialect.term()))
+
+
+def _offered(
+    plan: ToolPlan,
+    request: GenerationRequest,
+    tools: tuple[ToolSpec, ...],
+    syntax: Callable[[], CallSyntax],
+) -> ToolPlan:
+    """A call may come, or an answer. Where no grammar can hold both, the calls are free, unless the
+    answer is bound."""
+    try:
+        grammar = grammar_make(
+            request.constraint,
+            tools=tools,
+            calls="offered",
+            parallel=request.parallel_tool_calls,
+            syntax=syntax(),
+        )
+    except InvalidRequest as error:
+        if request.constraint is not None:
+            raise
+        logger.warning("tool calls are free: %s", error)
+        return replace(plan, unheld=tools)
+    return replace(plan, grammar=grammar, unheld=tools_unheld(tools))
 
 
 def _native_plan(
@@ -90,11 +120,16 @@ def _native_plan(
     if calls == "none":
         return replace(plan, grammar=grammar_make(constraint))
     syntax = _native_syntax(dialect, native)
-    if syntax is not None and call_body(tools, syntax, parallel=parallel) is not None:
+    held = tools_held(tools, calls)
+    if syntax is not None and call_body(held, syntax, parallel=parallel) is not None:
+        known = syntax
+        plan = replace(plan, format=_typed(native, known, held))
+        if calls == "offered":
+            return _offered(plan, request, tools, lambda: known)
         grammar = grammar_make(
-            constraint, tools=tools, calls=calls, parallel=parallel, syntax=syntax
+            constraint, tools=tools, calls=calls, parallel=parallel, syntax=known
         )
-        return replace(plan, grammar=grammar, format=_typed(native, syntax, tools))
+        return replace(plan, grammar=grammar)
     if calls == "forced":
         grammar = grammar_make(None, tools=tools, calls=calls, parallel=parallel)
         return replace(plan, grammar=grammar, format=native, answer_is_call=True)
@@ -104,6 +139,7 @@ def _native_plan(
         grammar=grammar_make(constraint),
         tools=() if constraint else tools,
         format=None if constraint else native,
+        unheld=tools,
     )
 
 
@@ -148,26 +184,3 @@ def _with_instructions(
         first = replace(messages[0], content=f"{messages[0].content}\n\n{text}")
         return (first, *messages[1:])
     return (PromptMessage("system", text), *messages)
-
-
-def messages_in_text(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
-    """Calls and results written into the text, for a template that knows neither."""
-    plain: list[PromptMessage] = []
-    for message in messages:
-        if message.role == "tool":
-            text = f"<tool_response>\n{message.content}\n</tool_response>"
-            if plain and plain[-1].role == "user" and plain[-1].tool_call_id == "merged":
-                plain[-1] = replace(plain[-1], content=f"{plain[-1].content}\n{text}")
-            else:
-                plain.append(PromptMessage("user", text, tool_call_id="merged"))
-        elif message.tool_calls:
-            calls = "\n".join(f"{START}{_call_json(call)}{END}" for call in message.tool_calls)
-            text = f"{message.content}\n{calls}".strip()
-            plain.append(PromptMessage(message.role, text))
-        else:
-            plain.append(message)
-    return tuple(replace(message, tool_call_id=None) for message in plain)
-
-
-def _call_json(call: WrittenCall) -> str:
-    return f'{{"name": {json.dumps(call.name)}, "arguments": {call.arguments}}}'

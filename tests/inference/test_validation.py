@@ -140,6 +140,9 @@ def test_a_folder_is_served_under_its_name(db: None, tmp_path: Path) -> None:
     with pytest.raises(ModelLoadFailed, match="safetensors"):
         services.model_serve_path(folder)
     (folder / "model.safetensors").write_bytes(safetensors(b"x"))
+    with pytest.raises(ModelLoadFailed, match=r"tokenizer\.json is missing"):
+        services.model_serve_path(folder)
+    (folder / "tokenizer.json").write_text("{}")
     row = services.model_serve_path(folder)
     assert (row.name, row.source, row.path) == ("My-model", "folder", str(folder))
     assert services.model_serve_path(folder) == row
@@ -147,6 +150,7 @@ def test_a_folder_is_served_under_its_name(db: None, tmp_path: Path) -> None:
     twin.mkdir(parents=True)
     (twin / "config.json").write_text('{"model_type": "llama"}')
     (twin / "model.safetensors").write_bytes(safetensors(b"x"))
+    (twin / "tokenizer.json").write_text("{}")
     assert services.model_serve_path(twin).name != row.name
     (folder / "config.json").write_text('{"auto_map": {"AutoModel": "evil.py"}}')
     with pytest.raises(ModelLoadFailed, match="own code"):

@@ -54,7 +54,7 @@ class Reader:
             self._reason = choice.finish_reason or self._reason
             if choice.text:
                 self._count()
-                yield Delta(text=choice.text)
+                yield Delta(text=choice.text, logprobs=_text_logprobs(choice.logprobs))
 
     def last(self) -> Delta:
         """The end: whole tool calls, finish reason, usage. An end without a reason is a breach."""
@@ -117,4 +117,15 @@ def _logprobs(given: Any) -> tuple[TokenLogprob, ...]:
             top=tuple((other.token, other.logprob) for other in entry.top_logprobs or ()),
         )
         for entry in (given.content if given else None) or ()
+    )
+
+
+def _text_logprobs(given: Any) -> tuple[TokenLogprob, ...]:
+    """Those of /completions, in columns."""
+    tokens = getattr(given, "tokens", None) or ()
+    values = getattr(given, "token_logprobs", None) or ()
+    tops = getattr(given, "top_logprobs", None) or [{}] * len(tokens)
+    return tuple(
+        TokenLogprob(token=token, logprob=value, top=tuple((top or {}).items()))
+        for token, value, top in zip(tokens, values, tops, strict=False)
     )

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import openai
 
-from common.errors import CortexError
+from common.errors import CortexError, InvalidRequest
 from inference import metrics
 from inference.engines.base import (
     EngineConfig,
@@ -65,6 +65,10 @@ class RemoteEngine(QueuedEngine["RemoteAnswer"]):
         return self._description
 
     def stream(self, request: GenerationRequest) -> RemoteAnswer:
+        if request.prompt_logprobs or (request.prompt_tokens and request.echo_prompt):
+            raise InvalidRequest(
+                "echo: of another server's model only texts are repeated.", field="echo"
+            )
         answer = RemoteAnswer(self, request, ServerConnection(self.config, self._ssl, SILENCE))
         with self._lock:
             self._turns.enter(answer)
@@ -215,9 +219,9 @@ class RemoteAnswer(QueuedStream):
 
     def _deltas(self, client: openai.OpenAI) -> Iterator[Delta]:
         name = self._engine.config.remote_name or self._engine.config.model
-        if self.request.prompt is not None:
+        if self.request.is_raw:
             params = prompt_params(self.request)
-            if self.request.echo_prompt:
+            if self.request.echo_prompt and self.request.prompt:
                 yield Delta(prompt=self.request.prompt)
             for chunk in client.completions.create(model=name, **params):
                 yield from self._reader.text(chunk)

@@ -38,7 +38,10 @@ def chat_params(request: GenerationRequest) -> JSON:
 
 def prompt_params(request: GenerationRequest) -> JSON:
     """The body of POST /completions."""
-    params: JSON = {"prompt": request.prompt} | _sampling(request)
+    prompt = list(request.prompt_tokens) if request.prompt is None else request.prompt
+    params: JSON = {"prompt": prompt} | _sampling(request)
+    if request.suffix:
+        params["suffix"] = request.suffix
     if request.top_logprobs is not None:
         params["logprobs"] = request.top_logprobs
     return params
@@ -59,6 +62,7 @@ def _sampling(request: GenerationRequest) -> JSON:
         "frequency_penalty": sampling.frequency_penalty or None,
         "seed": sampling.seed,
         "stop": list(request.stop) or None,
+        "logit_bias": {str(token): bias for token, bias in request.logit_bias} or None,
     }
     extra = {
         "top_k": sampling.top_k or None,
@@ -114,7 +118,7 @@ def _response_format(constraint: Constraint | None) -> JSON | None:
     if constraint.kind == "json_object":
         return {"type": "json_object"}
     if constraint.kind == "json_schema":
-        schema = {"name": "answer", "schema": constraint.value, "strict": True}
+        schema = {"name": "answer", "schema": constraint.value, "strict": constraint.strict}
         return {"type": "json_schema", "json_schema": schema}
     return None
 

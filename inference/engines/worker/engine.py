@@ -1,8 +1,8 @@
 """The parent's half of a model that lives in a process of its own.
 
-When the process dies, requests that had produced nothing are asked again of its successor (once: a
-request that kills two processes is at fault itself), the others end with WorkerLost, and the model
-is started again, unless it keeps dying.
+When the process dies, requests that had produced nothing are asked again of its successor, one by
+one: one of them may have killed it. What was in two processes that died is refused. The others end
+with WorkerLost, and the model is started again, unless it keeps dying.
 
 The protocol is JSON over a socket pair. To the child: `{"op": "load", "config"}` once, then
 `{"op": "generate", "request"}`, `{"op": "cancel", "id"}`, `{"op": "shutdown"}`. From the child:
@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from common.errors import CortexError, from_wire
+from common.errors import CortexError, InvalidRequest, from_wire
 from common.types import JSON
 from inference import metrics
 from inference.engines import NAMES
@@ -34,6 +34,7 @@ from inference.engines.base import (
 from inference.engines.streams import QueuedStream
 from inference.engines.turns import QueuedEngine, cancelled_waiting, waited
 from inference.engines.worker.process import End, WorkerProcess
+from inference.engines.worker.suspects import MOST_DEATHS, Suspects
 from inference.errors import EngineUnavailable, ModelLoadFailed, WorkerLost
 from inference.types import (
     Delta,
@@ -89,7 +90,6 @@ class WorkerAnswer(QueuedStream):
         self.begun_at = 0.0
         self.produced = False  # something has come back
         self.read_part = 0.0  # of the prompt, from 0 to 1
-        self.requeued = False
         self.sent_to: WorkerProcess | None = None
         self._engine = engine
 
@@ -111,6 +111,7 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
         self._loaded: Future[ModelDescription] = Future()
         self._progress: Progress = lambda stage, fraction: None
         self._crashes: list[float] = []
+        self._suspects = Suspects()
         self._ending = False
         self._setups = list(SETUPS[config.engine])  # the first is the one in use
         self._passed_over: list[str] = []  # why earlier ones are not
@@ -136,7 +137,11 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
                 raise WorkerLost(f"{self.config.model} is not loaded any more.")
             if not self._turns.running:
                 self._stepped_at = time.monotonic()
+            if (deaths := self._suspects.deaths(request)) >= MOST_DEATHS:
+                raise self._refusal()
             self._turns.enter(answer)
+            if deaths:
+                self._turns.part(answer)
             self._submit()
         return answer
 
@@ -234,6 +239,8 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
             if isinstance(item, Delta) and item.usage:  # counts, whoever still reads the answer
                 self._turns.note(item.usage)
             if answer and (isinstance(item, CortexError) or item.finish_reason):
+                if isinstance(item, CortexError) or item.finish_reason != "cancelled":
+                    self._suspects.acquit(answer.request)
                 self._turns.leave(answer)
                 self._submit()
         if isinstance(item, Delta) and item.usage:
@@ -321,13 +328,14 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
             self._loaded = Future()
             if end.signal_name == "SIGILL" and len(self._setups) > 1:
                 self._next_setup(end.reason)
-            lost = self._split_lost()
-            self._crashes = [t for t in self._crashes if t > time.monotonic() - CRASH_WINDOW]
-            self._crashes.append(time.monotonic())
+            if not any(map(self._turns.is_parted, self._turns.running)):
+                # Else the request that was alone in it is to blame, and not the model.
+                self._note_crash()
+            lost = self._split_lost(end.reason)
         model, reason = self.config.model, end.reason
         logger.error("%s crashed: %s; %d answers lost", model, reason, len(lost))
-        for answer in lost:
-            answer.put(WorkerLost(f"{model} crashed while it was answering: {reason}."))
+        for answer, error in lost:
+            answer.put(error)
         threading.Thread(target=self._revive, args=(reason,), daemon=True).start()
 
     def _ended_loading(self, end: End) -> None:
@@ -366,16 +374,36 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
         except CortexError as error:
             self._loaded.set_exception(error)
 
-    def _split_lost(self) -> list[WorkerAnswer]:
-        """Take out the answers that cannot be asked again; the others wait for the new process."""
+    def _note_crash(self) -> None:
+        self._crashes = [t for t in self._crashes if t > time.monotonic() - CRASH_WINDOW]
+        self._crashes.append(time.monotonic())
+
+    def _split_lost(self, reason: str) -> list[tuple[WorkerAnswer, CortexError]]:
+        """Take out the answers that cannot be asked again, with what is told to them; the others
+        wait for the new process. The caller holds the lock."""
         running = self._turns.running
-        lost = [answer for answer in running if answer.produced or answer.requeued]
-        for answer in lost:
+        self._suspects.note(answer.request for answer in running)
+        lost: list[tuple[WorkerAnswer, CortexError]] = []
+        for answer in [*running, *self._turns.waiting]:
+            if (deaths := self._suspects.deaths(answer.request)) >= MOST_DEATHS:
+                lost.append((answer, self._refusal()))
+            elif answer.produced and answer.sent_to is not None:
+                told = f"{self.config.model} crashed while it was answering: {reason}."
+                lost.append((answer, WorkerLost(told)))
+            elif deaths:
+                self._turns.part(answer)
+        for answer, _ in lost:
             self._turns.leave(answer)
         for answer in self._turns.running:
-            answer.requeued, answer.sent_to = True, None
+            answer.sent_to = None
         self._turns.return_running()
         return lost
+
+    def _refusal(self) -> InvalidRequest:
+        return InvalidRequest(
+            f"The process of {self.config.model} died {MOST_DEATHS} times with this request in it, "
+            "the last time with no other: it is not tried again."
+        )
 
     def _revive(self, reason: str) -> None:
         """Start the model again after a crash."""

@@ -8,12 +8,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 from common.errors import InvalidRequest
 from common.types import JSON
+from inference.grammar.schema.numbers import (
+    bound_complaints,
+    number_complaints,
+    step_complaints,
+)
 from inference.grammar.schema.parts import (
+    Complaint,
     Path,
     reference_path,
     schema_height,
@@ -24,10 +29,7 @@ MOST_CHARACTERS = 200_000
 MOST_PARTS = 2000
 MOST_OPTIONAL = 400  # each is a branch at every property of the object
 MOST_LEVELS = 500  # llguidance recurses; from about 1,200 levels on its stack overflows
-FINEST_FRACTION = 1 << 20
 UNWRITABLE = re.compile(r"\\u00[01]|\x7f")  # as JSON
-
-Complaint = tuple[Path, str]
 
 
 def schema_check(schema: Any, where: str) -> None:
@@ -37,17 +39,29 @@ def schema_check(schema: Any, where: str) -> None:
     """
     if not isinstance(schema, dict) and schema is not True:
         raise InvalidRequest("a JSON schema is an object", field=where)
-    for path, complaint in _complaints(schema):
+    _refuse(schema_complaints(schema), where)
+
+
+def numbers_check(schema: Any, where: str) -> None:
+    """Raise InvalidRequest for numbers in a schema that stands inside of a grammar, and so is
+    narrowed by nobody."""
+    for check in (number_complaints, bound_complaints):
+        _refuse((each for found in schema_walk(schema) for each in check(*found)), where)
+
+
+def _refuse(complaints: Iterator[Complaint], where: str) -> None:
+    for path, complaint in complaints:
         field = ".".join((where, *path))
         raise InvalidRequest(f"{field}: {complaint}", field=field)
 
 
-def _complaints(schema: Any) -> Iterator[Complaint]:
+def schema_complaints(schema: Any) -> Iterator[Complaint]:
     """What is wrong, sizes first: a schema that is too large is not looked at further."""
     parts = list(schema_walk(schema))
     yield from _too_large(schema, parts)
     for path, part in parts:
         yield from _unsound(path, part, parts)
+    yield from step_complaints(parts)
 
 
 def _too_large(schema: Any, parts: list[tuple[Path, JSON]]) -> Iterator[Complaint]:
@@ -78,10 +92,7 @@ def _unsound(path: Path, part: JSON, parts: list[tuple[Path, JSON]]) -> Iterator
     if isinstance(least, int) and _is_names(required) and least > len(set(required)):
         # A grammar counts properties but cannot see that a free name came twice.
         yield (*path, "minProperties"), "more than are required by name is unsupported"
-    step = part.get("multipleOf")
-    if isinstance(step, float) and Fraction(step).denominator > FINEST_FRACTION:
-        # 0.29 is a multiple of 0.01 on paper, and none to a validator that divides floats.
-        yield (*path, "multipleOf"), "fractions are supported when binary, as 0.5 or 0.125"
+    yield from number_complaints(path, part)
     for key in part.keys() & {"const", "enum"}:
         if UNWRITABLE.search(json.dumps(part[key], ensure_ascii=False)):
             # llguidance would leave them out of the text.

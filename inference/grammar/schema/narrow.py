@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from common.types import JSON
+from inference.grammar.schema.hints import without_hints
+from inference.grammar.schema.numbers import numbers_narrow
 from inference.grammar.schema.parts import schema_map
 
 # Separators as models have seen them in training. Flexible white space would let a small model
@@ -42,18 +44,26 @@ def schema_prepare(schema: Any) -> JSON:
     return {**narrowed, "x-guidance": OPTIONS}
 
 
+def schema_bare(schema: Any) -> Any:
+    """The schema with its demands alone."""
+    return schema_map(schema, without_hints)
+
+
 def schema_close(schema: Any) -> Any:
     """The schema of an object without properties that it does not name, where it leaves that open:
     a small model goes on inventing them for ever."""
     if not isinstance(schema, dict) or schema.keys() & COMPOSED:
         return schema
-    names = schema.get("properties")
-    if not isinstance(names, dict) or not set(schema.get("required", ())) <= set(names):
+    names, required = schema.get("properties"), schema.get("required", [])
+    if not isinstance(names, dict) or not isinstance(required, list):
+        return schema
+    if not all(isinstance(name, str) and name in names for name in required):
         return schema
     return {"additionalProperties": False, **schema}
 
 
 def _narrow(part: JSON) -> JSON:
+    part = numbers_narrow(without_hints(part))
     for exclusive, inclusive, sign in (
         ("exclusiveMinimum", "minimum", 1),
         ("exclusiveMaximum", "maximum", -1),

@@ -13,6 +13,7 @@ LISTS = ("anyOf", "allOf", "oneOf", "prefixItems", "items")
 SINGLES = ("items", "additionalProperties", "additionalItems")
 
 Path = tuple[str, ...]
+Complaint = tuple[Path, str]
 
 DEFINITIONS = ("$defs", "definitions")
 

@@ -62,6 +62,12 @@ def schema_error(schema: Any) -> str:
         return _short(str(error))
 
 
+def schema_fault(schema: Any) -> Path | None:
+    """The path of something that llguidance cannot follow in a checked schema; None if it can."""
+    message = schema_error(schema)
+    return _culprit(schema, schema, message, ()) if message else None
+
+
 def schema_probe(schema: Any, where: str) -> None:
     """Raise InvalidRequest with the path of what llguidance cannot follow in a checked schema."""
     if message := schema_error(schema):

@@ -370,17 +370,24 @@ BAD = [
         {**HELLO, "guided_grammar": "a", "response_format": {"type": "json_object"}},
         "guided_grammar",
     ),
-    ({**HELLO, "logit_bias": {"50256": -100}}, "logit_bias"),
     ({**HELLO, "stream_options": True}, "stream_options"),
+    ({**HELLO, "stream_options": {"include_usage": True}}, "stream_options"),
+    ({**HELLO, "stream": False, "stream_options": {}}, "stream_options"),
 ]
 BAD_TEXT = [
     ({}, "prompt"),
     ({"prompt": ""}, "prompt"),
     ({"prompt": []}, "prompt"),
-    ({"prompt": [1, 2, 3]}, "prompt[0]"),
+    ({"prompt": [1, "a"]}, "prompt[1]"),
+    ({"prompt": [1, -1]}, "prompt[1]"),
+    ({"prompt": [1, 2.5]}, "prompt[1]"),
+    ({"prompt": [[]]}, "prompt[0]"),
+    ({"prompt": [[1], ["a"]]}, "prompt[1][0]"),
+    ({"prompt": [True]}, "prompt[0]"),
+    ({"prompt": [1, 2], "suffix": "the end"}, "suffix"),
+    ({**PROMPT, "max_tokens": -1}, "max_tokens"),
     ({"prompt": {"a": 1}}, "prompt"),
     ({**PROMPT, "logprobs": 6}, "logprobs"),
-    ({**PROMPT, "suffix": "the end"}, "suffix"),
     ({"prompt": ["a"] * 9, "n": 2}, "prompt"),
 ]
 CASES = [(CHAT, *case) for case in BAD] + [(TEXT, *case) for case in BAD_TEXT]
@@ -400,7 +407,14 @@ async def test_what_is_wrong_is_named_as_openai_does(
 
 async def test_empty_unsupported_fields_do_no_harm(scripted: ScriptedEngine) -> None:
     scripted.reply("ok")
-    body = {**HELLO, "logit_bias": {}, "functions": None, "store": False, "metadata": {"a": "b"}}
+    body = {
+        **HELLO,
+        "logit_bias": {},
+        "functions": None,
+        "suffix": None,
+        "store": False,
+        "metadata": {"a": "b"},
+    }
     assert (await post(CHAT, body)).status == 200
 
 

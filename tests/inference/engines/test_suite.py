@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import pytest
+from tokenizers import Tokenizer
 
 from common.errors import InvalidRequest
 from inference.engines.base import Engine, EngineConfig
@@ -338,6 +340,144 @@ def test_an_offered_call_is_read_and_text_may_come_instead(local: WorkerEngine) 
 def test_a_tool_that_is_not_there_is_refused(engine: Engine) -> None:
     with pytest.raises(Exception, match=r"nothing|tool_choice|400"):
         answer(engine, ask("Hi", tools=(ADD,), tool_choice="nothing"))
+
+
+ODD = ToolSpec(
+    "tag",
+    "Tags something.",
+    {
+        "type": "object",
+        "properties": {
+            "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+            "price": {"type": "number", "multipleOf": 0.01},
+            "secret": {"type": "string", "format": "password", "x-order": 1},
+        },
+        "not": {"required": ["price"]},
+    },
+)
+
+
+def test_an_odd_tool_that_is_offered_refuses_nothing(local: WorkerEngine) -> None:
+    deltas = list(local.stream(ask("hi", 8, tools=(ADD, ODD))))
+    assert deltas[-1].finish_reason in ("stop", "length", "tool_calls")
+    assert text_of(deltas) or calls_of(deltas)
+    with pytest.raises(InvalidRequest) as caught:
+        answer(local, ask("hi", 8, tools=(ADD, ODD), tool_choice="required"))
+    assert str(caught.value.details["field"]).startswith("tools.1.parameters")
+    assert calls_of(list(local.stream(ask("hi", 60, tools=(ADD, ODD), tool_choice="add"))))
+
+
+NUMBERS = [
+    {"enum": [-(2**63)]},
+    {"type": "integer", "minimum": -(2**63), "maximum": -(2**63)},
+    {"const": 2**53 + 1},
+    {"const": 1e400},
+]
+
+
+@pytest.mark.parametrize("schema", NUMBERS)
+def test_a_number_at_the_end_of_its_range_harms_nobody(
+    local: WorkerEngine, schema: dict[str, object]
+) -> None:
+    running = local.stream(ask(LONG, 16))
+    next(running)
+    with pytest.raises(InvalidRequest, match=r"constraint\.value\."):
+        answer(local, ask("One.", constraint=Constraint("json_schema", schema)))
+    assert list(running)[-1].finish_reason == "length"
+
+
+# --- Prompts and biases --------------------------------------------------------------------------
+
+
+CAPITAL = "The capital of France is"
+
+
+@pytest.fixture(scope="module")
+def vocabulary(embedded_folder: Path) -> Tokenizer:
+    """The one of the embedded model, whichever engine runs it."""
+    return Tokenizer.from_file(str(embedded_folder / "tokenizer.json"))
+
+
+def test_a_bias_forbids_and_forces(local: WorkerEngine, vocabulary: Tokenizer) -> None:
+    prompt = GenerationRequest(prompt=CAPITAL, max_tokens=1, sampling=GREEDY)
+    (paris,) = vocabulary.encode(" Paris", add_special_tokens=False).ids
+    assert answer(local, prompt)[0] == " Paris"
+    forbidden = replace(prompt, id="forbidden", logit_bias=((paris, -100.0),))
+    assert answer(local, forbidden)[0] != " Paris"
+    forced = replace(prompt, id="forced", prompt="One two", logit_bias=((paris, 100.0),))
+    assert answer(local, forced)[0] == " Paris"
+    with pytest.raises(InvalidRequest) as caught:
+        answer(local, replace(prompt, id="none", logit_bias=((10**6, 1.0),)))
+    assert caught.value.details["field"] == "logit_bias"
+
+
+def test_a_prompt_of_tokens_is_the_prompt(local: WorkerEngine, vocabulary: Tokenizer) -> None:
+    tokens = tuple(vocabulary.encode(CAPITAL, add_special_tokens=False).ids)
+    request = GenerationRequest(
+        prompt_tokens=tokens, max_tokens=2, sampling=GREEDY, echo_prompt=True
+    )
+    deltas = list(local.stream(request))
+    assert deltas[0].prompt == CAPITAL
+    assert text_of(deltas).startswith(" Paris")
+    assert usage_of(deltas[-1]).prompt_tokens == len(tokens)
+    with pytest.raises(InvalidRequest) as caught:
+        answer(local, replace(request, id="none", prompt_tokens=(1, 10**6)))
+    assert caught.value.details["field"] == "prompt"
+
+
+def test_no_tokens_may_be_wanted(local: WorkerEngine) -> None:
+    request = GenerationRequest(prompt=CAPITAL, max_tokens=0, sampling=GREEDY)
+    text, last = answer(local, request)
+    assert (text, last.finish_reason) == ("", "length")
+    assert usage_of(last).prompt_tokens > 3
+    assert usage_of(last).completion_tokens == 0
+
+
+@pytest.mark.parametrize("text", [f"{CAPITAL} Paris", "Ein Märchen: 🌲🌳 日本語", "A"])
+def test_a_prompts_likelihoods_are_told(local: WorkerEngine, text: str) -> None:
+    request = GenerationRequest(
+        prompt=text, max_tokens=0, top_logprobs=2, prompt_logprobs=True, sampling=GREEDY
+    )
+    deltas = list(local.stream(request))
+    entries = [entry for delta in deltas for entry in delta.prompt_logprobs]
+    assert (text_of(deltas), deltas[-1].finish_reason) == ("", "length")
+    assert usage_of(deltas[-1]).prompt_tokens == len(entries)
+    assert usage_of(deltas[-1]).completion_tokens == 0
+    assert entries[0].logprob is None
+    if text.startswith(CAPITAL):
+        assert "".join(entry.token for entry in entries) == text
+        likeliest = next(
+            delta
+            for delta in local.stream(
+                GenerationRequest(prompt=CAPITAL, max_tokens=1, top_logprobs=2, sampling=GREEDY)
+            )
+            if delta.logprobs
+        ).logprobs[0]
+        assert entries[-1].token == likeliest.token
+        assert entries[-1].logprob == pytest.approx(likeliest.logprob, abs=0.05)
+
+
+def test_an_answer_follows_the_likelihoods_of_its_prompt(local: WorkerEngine) -> None:
+    plain = GenerationRequest(prompt=CAPITAL, max_tokens=4, top_logprobs=1, sampling=GREEDY)
+    deltas = list(local.stream(replace(plain, id="told", prompt_logprobs=True)))
+    assert any(delta.prompt_logprobs for delta in deltas)
+    assert text_of(deltas) == answer(local, plain)[0]
+    assert len([entry for delta in deltas for entry in delta.logprobs]) == 4
+    assert usage_of(deltas[-1]).completion_tokens == 4
+
+
+def test_a_suffix_is_refused_by_a_model_that_knows_none(local: WorkerEngine) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        answer(local, GenerationRequest(prompt="def f(", suffix="): pass", max_tokens=2))
+    assert caught.value.details["field"] == "suffix"
+
+
+def test_gbnf_is_a_grammar_too(local: WorkerEngine) -> None:
+    gbnf = 'root ::= word " " number\nword ::= [a-z]{2,4}\nnumber ::= [0-9]+ | "none"'
+    text, last = answer(local, ask("Anything.", 60, constraint=Constraint("lark", gbnf)))
+    assert re.fullmatch(r"[a-z]{2,4} ([0-9]+|none)", text) or last.finish_reason == "length"
+    with pytest.raises(InvalidRequest):
+        answer(local, ask("Hi", constraint=Constraint("lark", "root ::= nowhere")))
 
 
 # --- Company -------------------------------------------------------------------------------------

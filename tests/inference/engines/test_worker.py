@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter
 
+from common.errors import InvalidRequest
 from inference.engines.base import EngineConfig
 from inference.engines.worker.engine import CRASHES, WorkerAnswer, WorkerEngine
 from inference.errors import ModelLoadFailed, QueueFull, WorkerLost
@@ -133,7 +134,7 @@ def test_a_request_that_kills_twice_is_given_up(make: Make) -> None:
     eventually(lambda: engine._loaded.done())
     if not answer.produced:
         kill(engine)
-    with pytest.raises(WorkerLost):
+    with pytest.raises(InvalidRequest, match="not tried again"):
         list(answer)
 
 

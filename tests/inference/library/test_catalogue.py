@@ -35,6 +35,7 @@ def model_write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text('{"model_type": "llama"}')
     (folder / "model.safetensors").write_bytes(safetensors(b"12345"))
+    (folder / "tokenizer.json").write_text("{}")
 
 
 def hub_model_write(cache: Path, name: str, revision: str = "a" * 40) -> Path:

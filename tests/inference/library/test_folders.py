@@ -18,6 +18,7 @@ def folder_make(folder: Path) -> Path:
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model_type": "llama"}))
     (folder / "tokenizer_config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(safetensors(bytes(16_384)))
     return folder
 
@@ -48,12 +49,33 @@ def half_downloaded(folder: Path) -> None:
     index.write_text(json.dumps({"weight_map": shards}))
 
 
+def index_set(weight_map: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = json.dumps({"metadata": {}, "weight_map": weight_map})
+        (folder / "model.safetensors.index.json").write_text(text)
+
+    return change
+
+
+def emptied(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes(b"") and None
+
+
 def tokenizer_code(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"x": "evil.py"}}))
 
 
 def test_a_sound_folder_passes(tmp_path: Path) -> None:
     assert folder_check(folder_make(tmp_path / "model")) == {"model_type": "llama"}
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizer.model", "vocab.json", "vocab.txt", "tekken.json", "qwen.tiktoken"]
+)
+def test_older_tokenizers_are_tokenizers(tmp_path: Path, name: str) -> None:
+    folder = folder_make(tmp_path / "model")
+    (folder / "tokenizer.json").rename(folder / name)
+    assert folder_check(folder)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +89,16 @@ def test_a_sound_folder_passes(tmp_path: Path) -> None:
         (garble, "not a safetensors file"),
         (pickle_only, "no other format"),
         (half_downloaded, "model-00002.safetensors missing"),
+        (index_set({str(n): f"model-{n}.safetensors" for n in range(9)}), "and 6 more missing"),
+        (index_set({}), "names no files"),
+        (index_set(["model.safetensors"]), "names no files"),
+        (index_set({"a": 5}), "names no files"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), r"tokenizer\.json is missing"),
+        (emptied("tokenizer.json"), r"^tokenizer\.json is empty"),
+        (emptied("config.json"), r"^config\.json is empty"),
+        (emptied("tokenizer_config.json"), r"^tokenizer_config\.json is empty"),
+        (emptied("model.safetensors"), r"^model\.safetensors is empty"),
+        (emptied("model.safetensors.index.json"), r"index\.json is empty"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
         (lambda folder: (folder / "config.json").write_text("{"), "config.json cannot be read"),
         (lambda folder: (folder / "config.json").write_text("[]"), "not a JSON object"),

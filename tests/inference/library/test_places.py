@@ -57,6 +57,7 @@ def write(path: Path, content: bytes = WHOLE) -> Path:
 def mlx_write(folder: Path) -> Path:
     write(folder / "config.json", b'{"model_type": "llama", "quantization": {"bits": 4}}')
     write(folder / "model.safetensors", safetensors(b"12345"))
+    write(folder / "tokenizer.model", b"of sentencepiece")
     return folder
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from llguidance import LLMatcher
+from llguidance import LLMatcher, LLTokenizer
 
+from common.errors import CortexError
 from inference.engines.base import EngineConfig
-from inference.grammar.lark import after_thinking, lark_text
+from inference.grammar.lark import after_thinking, after_tokens, lark_text
 from inference.grammar.make import CallSyntax, grammar_make
 from inference.library import embedded
 from inference.library.gguf import GGUFModel, model_read
@@ -21,6 +22,7 @@ from inference.llamacpp_worker.template import ChatTemplate
 from inference.types import Constraint, PromptMessage, Sampling, ToolSpec
 from inference.worker.families import MARKS, family_of, format_load
 from inference.worker.tokens import common, tokens_of
+from tests.inference.worker.templates import FAILING, REFUSING
 
 CONTEXT = 8192
 USER = (PromptMessage("user", "Hi"),)
@@ -33,22 +35,24 @@ def test_a_template_is_rendered_as_transformers_does() -> None:
     assert template.render(begun, ()).endswith("<|im_start|>assistant\nHello the")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "",
-        "{{ raise_exception('no') }}",
-        "{{ messages[7]['content'] }}",
-        "{% for x in",
-        "{{ ''.__class__.__mro__ }}",
-        "{% for a in range(10**9) %}x{% endfor %}",
-    ],
-)
-def test_a_template_that_fails_gives_way_to_the_raw_prompt(
-    source: str, monkeypatch: pytest.MonkeyPatch
+def test_a_model_without_a_template_gets_the_raw_prompt() -> None:
+    assert ChatTemplate("").render(USER, ()) == "Hi"
+
+
+@pytest.mark.parametrize(("source", "error", "words"), FAILING)
+def test_a_template_that_fails_is_an_error_with_its_words(
+    source: str, error: type[CortexError], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.worker.prompt.TEMPLATE_SECONDS", 0.5)
-    assert ChatTemplate(source).render(USER, ()) == "Hi"
+    with pytest.raises(error, match=words):
+        ChatTemplate(source).render(USER, ())
+
+
+@pytest.mark.parametrize(("source", "messages", "expected"), REFUSING)
+def test_a_template_that_refuses_a_conversation_gets_it_in_another_form(
+    source: str, messages: tuple[PromptMessage, ...], expected: str
+) -> None:
+    assert ChatTemplate(source).render(messages, ()) == expected
 
 
 def test_templates_get_what_they_are_written_for() -> None:
@@ -137,6 +141,27 @@ def test_an_option_that_llama_cpp_does_not_know_yet_goes_wherever_it_stands() ->
         assert '"lenient": false' in lark
         assert lark.count('"a%json"') == 1
         assert lark.count('"b"') == 1
+
+
+@pytest.mark.parametrize(
+    ("constraint", "text", "fits"),
+    [
+        (None, "hi there\n", True),
+        (None, "ho", False),
+        (Constraint("choice", ["yes", "no"]), "hiyes", True),
+        (Constraint("choice", ["yes", "no"]), "hi there", False),
+    ],
+)
+def test_an_answer_that_begins_with_tokens_of_the_prompt(
+    constraint: Constraint | None, text: str, fits: bool
+) -> None:
+    grammar = grammar_make(constraint)
+    lark = after_tokens(list(b"hi"), grammar and lark_text(grammar))
+    matcher = LLMatcher(LLTokenizer("byte"), LLMatcher.grammar_from_lark(lark))
+    assert not matcher.is_error(), matcher.get_error()
+    tokens = list(text.encode())
+    taken = matcher.try_consume_tokens(tokens) == len(tokens)
+    assert (taken and matcher.is_accepting()) is fits
 
 
 def test_calls_as_one_lark_text() -> None:

@@ -272,3 +272,34 @@ def test_penalties_discourage_repetition(engine: BatchEngine) -> None:
     )
     assert plain.text.count(" red") >= 4
     assert penalised.text.count(" red") <= 1
+
+
+def test_a_prompts_likelihoods_are_those_with_which_it_would_be_written(
+    engine: BatchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "The capital of France is Paris"
+    whole = continue_(text, prompt_logprobs=True, top_logprobs=2, max_tokens=0)
+    told, drawn = run(
+        engine, whole, continue_("The capital of France is", max_tokens=1, top_logprobs=2)
+    )
+    entries = told.deltas[0].prompt_logprobs
+    assert "".join(entry.token for entry in entries) == text
+    assert entries[0].logprob is None
+    assert entries[-1].token == drawn.logprobs[0].token
+    assert entries[-1].logprob == pytest.approx(drawn.logprobs[0].logprob, abs=0.01)
+    assert (told.text, told.finish_reason, told.usage.completion_tokens) == ("", "length", 0)
+    monkeypatch.setattr("inference.mlx_worker.prompt_logprobs.CHUNK", 2)
+    (again,) = run(engine, replace(whole, id="again"))
+    for one, other in zip(entries[1:], again.deltas[0].prompt_logprobs[1:], strict=True):
+        assert one.logprob == pytest.approx(other.logprob, abs=0.01)
+    monkeypatch.setattr("inference.mlx_worker.prompt_logprobs.MOST_TOKENS", 3)
+    (refused,) = run(engine, replace(whole, id="refused"))
+    assert isinstance(refused.error, InvalidRequest)
+    assert refused.deltas == []
+
+
+def test_a_prompts_likelihoods_come_before_its_answer(engine: BatchEngine) -> None:
+    (answer,) = run(engine, continue_("One, two,", prompt_logprobs=True, max_tokens=3))
+    assert answer.deltas[0].prompt_logprobs
+    assert not any(delta.prompt_logprobs for delta in answer.deltas[1:])
+    assert answer.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from mlx_lm.tokenizer_utils import BPEStreamingDetokenizer, TokenizerWrapper
 from mlx_lm.tool_parsers import json_tools
 from transformers import AutoTokenizer
 
+from common.errors import CortexError
 from inference.grammar.make import grammar_make
 from inference.mlx_worker.dialect import dialect_of
 from inference.mlx_worker.grammar import Grammars
@@ -24,10 +24,12 @@ from inference.mlx_worker.prompt import prompt_make
 from inference.mlx_worker.text import TokenAssembler
 from inference.types import Constraint, PromptMessage, ToolSpec, WrittenCall
 from inference.worker import prompt
+from inference.worker.conversation import messages_in_text
 from inference.worker.dialect import ToolFormat
 from inference.worker.text import Piece
-from inference.worker.tools import messages_in_text, plan_make
+from inference.worker.tools import plan_make
 from tests.inference.mlx_worker.fixtures import ask, continue_
+from tests.inference.worker.templates import FAILING, REFUSING
 
 pytestmark = pytest.mark.model
 
@@ -212,32 +214,45 @@ def test_calls_and_results_are_written_out_for_a_template_without_tools() -> Non
     assert "two" in messages[2].content
 
 
-@pytest.mark.parametrize(
-    "template",
-    [
-        None,
-        "{{ raise_exception('no system role') }}",
-        "{% broken",
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-        "{{ ''.__class__.__mro__ }}",
-        "",
-    ],
-)
-def test_a_template_that_fails_gives_way_to_the_raw_prompt(
-    model_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    template: str | None,
-) -> None:
-    monkeypatch.setattr("inference.worker.prompt.TEMPLATE_SECONDS", 0.5)
+def with_template(model_folder: Path, template: str | None) -> TokenizerWrapper:
     plain = AutoTokenizer.from_pretrained(model_folder)
     plain.chat_template = template
-    wrapper = TokenizerWrapper(plain, BPEStreamingDetokenizer)
-    with caplog.at_level(logging.WARNING):
-        prompt = prompt_make(wrapper, ask("What is it?"))
+    return TokenizerWrapper(plain, BPEStreamingDetokenizer)
+
+
+@pytest.mark.parametrize("template", [None, ""])
+def test_a_model_without_a_template_gets_the_raw_prompt(
+    model_folder: Path, template: str | None
+) -> None:
+    wrapper = with_template(model_folder, template)
+    prompt = prompt_make(wrapper, ask("What is it?"))
     assert wrapper.decode(prompt.tokens) == "What is it?"
-    assert "raw prompt" in caplog.text
+
+
+@pytest.mark.parametrize(("template", "error", "words"), FAILING)
+def test_a_template_that_fails_is_an_error_with_its_words(
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    template: str,
+    error: type[CortexError],
+    words: str,
+) -> None:
+    monkeypatch.setattr("inference.worker.prompt.TEMPLATE_SECONDS", 0.5)
+    wrapper = with_template(model_folder, template)
+    with pytest.raises(error, match=words):
+        prompt_make(wrapper, ask("What is it?"))
     assert signal.getsignal(signal.SIGALRM) is not None
+
+
+@pytest.mark.parametrize(("template", "messages", "expected"), REFUSING)
+def test_a_template_that_refuses_a_conversation_gets_it_in_another_form(
+    model_folder: Path, template: str, messages: tuple[PromptMessage, ...], expected: str
+) -> None:
+    wrapper = with_template(model_folder, template)
+    request = replace(ask(""), messages=messages)
+    prompt = prompt_make(wrapper, request)
+    assert wrapper.decode(prompt.tokens) == expected
+    assert prompt.is_continuation is (messages[-1].role == "assistant")
 
 
 def test_a_template_may_give_text_or_tokens(tokenizer: TokenizerWrapper) -> None:

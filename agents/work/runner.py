@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connections
 
 from agents.errors import RunEnded
@@ -187,6 +188,9 @@ class Runner:
 
     def _tend(self) -> None:
         jobs, now = self._snapshot(), time.monotonic()
+        for job in jobs:  # first, for it needs no database
+            if job.control.cancelled_for() > ABORT_SECONDS:
+                job.control.abort()
         if jobs:
             self._see_cancellations(jobs)
         held = [*jobs, *self._owing]
@@ -202,16 +206,21 @@ class Runner:
         for run_id in leases.lost_or_cancelled(by_id):
             by_id[run_id].control.cancel()
         for job in jobs:
-            if job.control.cancelled_for() > ABORT_SECONDS:
-                job.control.abort()
             if job.control.cancelled_for() > GRACE_SECONDS:
                 self._give_up(job, outcomes.STOPPED)
 
     def _settle(self) -> None:
         """Write the ends that the database did not take, until it does."""
         for job in list(self._owing):
-            with contextlib.suppress(RunEnded):
+            try:
                 job.settle()
+            except DatabaseError:  # told when it failed first
+                connections.close_all()
+                continue
+            except RunEnded:
+                logger.info("Run %s was ended elsewhere", job.run.id)
+            except Exception:
+                logger.exception("The end of run %s cannot be written", job.run.id)
             with self._lock:
                 self._owing.remove(job)
 

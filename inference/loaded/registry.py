@@ -296,8 +296,9 @@ class Registry:
     def _start_reaper(self) -> None:
         with self._changed:
             if self._reaper is None:
-                self._reaper = threading.Thread(target=self._reap, name="idle models", daemon=True)
-                self._reaper.start()
+                reaper = threading.Thread(target=self._reap, name="idle models", daemon=True)
+                reaper.start()
+                self._reaper = reaper
 
     def _reap(self) -> None:
         """Unload what was idle for longer than MODEL_IDLE_TIMEOUT, for as long as we live."""

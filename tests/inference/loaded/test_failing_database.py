@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from inference.errors import ModelLoadFailed
 from inference.library import embedded, engines
 from inference.loaded import registry as registries
 from inference.loaded.gauges import ModelGauges
-from inference.loaded.registry import REGISTRY
+from inference.loaded.registry import REGISTRY, Registry
 from inference.models import LanguageModel
 from inference.types import GenerationRequest, PromptMessage, Sampling
 from tests import scripted
@@ -171,14 +170,27 @@ def test_a_model_that_cannot_be_unloaded_leaves_all_the_same(
 def test_idle_models_are_looked_for_after_one_that_could_not_leave(
     local: ScriptedEngine, settings: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registries.time, "sleep", lambda seconds: threading.Event().wait(0.02))
+    tried: list[str] = []
+
+    def unload() -> None:
+        tried.append("unload")
+        raise RuntimeError("no")
+
+    registry = Registry()  # whose thread has not begun to sleep
     monkeypatch.setattr(local, "memory_bytes", lambda: 5)  # what takes none may stay
+    monkeypatch.setattr(local, "unload", unload)
     settings.MODEL_IDLE_TIMEOUT = 0.05  # type: ignore[attr-defined]
-    monkeypatch.setattr(local, "unload", lambda: time.monotonic(0))  # type: ignore[call-arg]
-    services.model_load(name=NAME)
-    eventually(lambda: REGISTRY.slot(NAME) is None)
-    services.model_load(name=NAME)
-    eventually(lambda: REGISTRY.slot(NAME) is None)
+    for times in (1, 2):
+        registry.release(registry.acquire(row()))
+        eventually(lambda: registry.slot(NAME) is None)
+        assert len(tried) == times
+
+
+def test_the_list_of_models_can_be_read(local: ScriptedEngine, tmp_path: Path) -> None:
+    (tmp_path / "another.gguf").write_bytes(gguf())
+    with database_fails():
+        assert NAME in [found.name for found in services.model_list()]
+    assert "another" in [found.name for found in services.model_list()]
 
 
 def test_the_figures_of_memory_are_told_without_the_database(local: ScriptedEngine) -> None:

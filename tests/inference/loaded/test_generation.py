@@ -27,6 +27,7 @@ from inference.types import (
     encode_delta,
 )
 from tests.scripted import ScriptedEngine
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -159,7 +160,8 @@ def test_an_answer_in_time_knows_nothing_of_its_limit(scripted: ScriptedEngine) 
     scripted.reply("one two")
     answer = services.complete(replace(ask(), seconds=60.0))
     assert (answer.text, answer.finish_reason, answer.usage.stopped_by) == ("one two", "stop", "")
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    clocks = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    eventually(lambda: not any(clock.is_alive() for clock in clocks))
 
 
 def test_the_load_of_a_model_counts(

@@ -23,6 +23,7 @@ from agents.react.parser import (
     ParsedStep,
     StepUnreadable,
     step_close,
+    step_is_open,
     step_parse,
 )
 from agents.react.prompting import prompt
@@ -162,13 +163,25 @@ class StepWriter:
     def events(self) -> Iterator[LoopEvent]:
         yield _step_event(self.step)
         yield from self._write()
+        problem = self._read()
+        if problem and not self.cut:
+            yield from self._repair(problem)
+            problem = self._read()
+        if problem and self.cut:
+            self._close(self.cut)
+        elif problem:
+            self._give_up(f"Error: this step could not be read: {problem}")
+
+    def _read(self) -> str:
+        """Take the step as it was written; gives what is wrong with it, "" if nothing is."""
         try:
-            self._take(step_parse(self.step.text, self.tools))
+            parsed = step_parse(self.step.text, self.tools)
         except StepUnreadable as error:
-            if self.cut:
-                self._close(self.cut)
-            else:
-                yield from self._repair(str(error))
+            return str(error)
+        if self.cut and step_is_open(self.step.text):
+            return self.cut.sentence
+        self._take(parsed)
+        return ""
 
     def _write(self) -> Iterator[LoopEvent]:
         try:
@@ -250,19 +263,12 @@ class StepWriter:
         return tools if tools and self.failed_once else [*tools, FINISH_SPEC]
 
     def _repair(self, problem: str) -> Iterator[LoopEvent]:
-        """Ask once more, saying what was wrong; then give up on this step."""
+        """Ask once more, saying what was wrong."""
         self.messages += [
             PromptMessage("assistant", self.step.text or "(nothing)"),
             PromptMessage("user", prompt("repair", problem=problem)),
         ]
         yield from self._write()
-        try:
-            self._take(step_parse(self.step.text, self.tools))
-        except StepUnreadable as error:
-            if self.cut:
-                self._close(self.cut)
-            else:
-                self._give_up(f"Error: this step could not be read: {error}")
 
     def _give_up(self, problem: str) -> None:
         if self.limit:  # what it says is the best answer there is

@@ -292,6 +292,25 @@ def test_a_step_that_time_cuts_off_is_called_that(text):
     assert "time limit of 5 seconds" in model.requests[-1].messages[-1].content
 
 
+@pytest.mark.parametrize("end", [CUT, LATE, CIRCLE])
+def test_half_an_input_that_reads_like_a_whole_one_is_not_used(end):
+    text = "Thought: t\nAction: calculator\nAction Input: 2**1"
+    events, _, tools = run(text + end, finish("x"), max_seconds=5, grammar=False)
+    assert tools.calls == []
+    assert steps(events)[0]["action_input"] == {"expression": "2**1"}
+    assert "cut off: " in steps(events)[0]["observation"]
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"), [(CUT, "length"), (LATE, "max_seconds"), (CIRCLE, "repetition")]
+)
+def test_half_an_answer_in_plain_words_is_given_and_said(end, reason):
+    text = "Thought: t\nFinal Answer: The first half"
+    events, *_ = run(text + end, max_seconds=5, grammar=False)
+    assert answer(events) == "The first half"
+    assert finish_reason(events) == reason
+
+
 def test_an_answer_that_time_cuts_off_is_given_and_said():
     events, *_ = run(finish("1, 2, 3")[:-2] + LATE, max_seconds=5)
     assert answer(events) == "1, 2, 3"

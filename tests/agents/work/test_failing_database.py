@@ -13,6 +13,7 @@ from agents.log import coalescing
 from agents.loops import control
 from agents.loops.contract import LoopEvent
 from agents.models import Run
+from agents.signals import run_finished
 from agents.work import jobs, runner, ticker
 from tests.agents.conftest import Runs, idle, kinds, text
 from tests.broken_database import database_fails
@@ -72,6 +73,26 @@ def test_an_end_that_cannot_be_written_is_written_later(runs: Runs, gate) -> Non
     assert (run.state, run.output) == ("completed", "one two")
     assert kinds(run).count("done") == 1
     idle()
+
+
+def test_what_a_receiver_could_not_write_is_written_with_the_end(runs: Runs) -> None:
+    fails = iter([True, False])
+
+    def receive(sender, run, **kwargs):
+        if next(fails):
+            raise OperationalError("database or disk is full")
+        Run.objects.filter(id=run.id).update(params={"copied": run.output})
+
+    def loop(run):
+        yield text("x")
+
+    run_finished.connect(receive)
+    try:
+        run = runs.until(runs.start(loop))
+    finally:
+        run_finished.disconnect(receive)
+    assert (run.state, run.params) == ("completed", {"copied": "x"})
+    assert kinds(run).count("done") == 1
 
 
 def test_a_run_that_cannot_be_taken_costs_no_place(runs: Runs, settings) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connections
 
-from common.cancellation import CancelScope, cancellable
+from common.cancellation import CancelScope, cancellable, on_cancel
+from common.errors import RequestCancelled
 
 T = TypeVar("T")
 
@@ -19,12 +20,14 @@ AHEAD = 256  # items that may wait for a slow reader before the generator is hel
 async def iterate(make: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
     """Yield the items of the iterator that `make` returns, made and run on a daemon thread.
 
-    When the reader goes away (aclose, cancellation), whatever the thread is blocked in is woken
-    through its CancelScope, and the iterator is closed in its own thread. Nothing waits for that.
+    When the reader goes away (aclose, cancellation, the end of the CancelScope that the reader
+    works in), whatever the thread is blocked in is woken through a scope of its own, and the
+    iterator is closed in its own thread. Nothing waits for that.
     """
     pump = _Pump(make, asyncio.get_running_loop())
-    threading.Thread(target=pump.run, name="bridge", daemon=True).start()
+    forget = on_cancel(pump.close)
     try:
+        threading.Thread(target=pump.run, name="bridge", daemon=True).start()
         while True:
             kind, value = await pump.items.get()
             if kind == "end":
@@ -34,6 +37,7 @@ async def iterate(make: Callable[[], Iterator[T]]) -> AsyncGenerator[T]:
             pump.room.release()
             yield value
     finally:
+        forget()
         pump.close()
 
 
@@ -50,6 +54,8 @@ class _Pump(Generic[T]):
         try:
             with cancellable(self._scope):
                 self._pull()
+            if self._scope.closed:  # whoever still reads must not take this for the end
+                raise RequestCancelled("Nobody waits for this any more.")
         except BaseException as error:  # noqa: BLE001  it is raised again on the other side
             self._send("error", error)
         else:
@@ -58,6 +64,8 @@ class _Pump(Generic[T]):
             connections.close_all()
 
     def _pull(self) -> None:
+        if self._scope.closed:
+            return
         iterator = self._make()
         try:
             for item in iterator:

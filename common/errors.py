@@ -48,6 +48,12 @@ class RequestCancelled(CortexError):
     code = "cancelled"
 
 
+class TimeUp(RequestCancelled):
+    """What was asked for did not begin within its time."""
+
+    code = "time_up"
+
+
 def to_wire(error: CortexError) -> dict[str, Any]:
     """Turn the error into JSON-ready values."""
     return {"code": error.code, "message": str(error), "details": error.details}

@@ -13,10 +13,11 @@ from channels.sessions import SessionMiddlewareStack
 
 from agents.routing import websocket_urlpatterns as run_urlpatterns
 from chat.routing import websocket_urlpatterns as chat_urlpatterns
+from common.cancellation import WhileConnected
 from cortex_site.access import WebSocketAccess
 from cortex_site.limits import BodyLimit, refuse_socket
 
-application = ProtocolTypeRouter(
+protocols = ProtocolTypeRouter(
     {
         "http": BodyLimit(http),
         "websocket": SessionMiddlewareStack(
@@ -32,3 +33,4 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+application = WhileConnected(protocols)

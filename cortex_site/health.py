@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseError
+from django.db import connection
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -14,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.openapi import answer, shape
-from cortex_site import __version__
+from cortex_site import __version__, lifecycle
 from inference import services
 
 STARTED = time.monotonic()
@@ -85,6 +86,14 @@ class HealthView(APIView):
         return Response(body, status=200 if body["status"] == "healthy" else 503)
 
 
+def _is_settled() -> bool:
+    """Whether no load is under way or about to begin: the row hears of it a moment later."""
+    try:
+        return not lifecycle.is_starting() and not services.is_coming(services.model_default())
+    except DatabaseError:
+        return False
+
+
 class ReadyView(APIView):
     """Whether a request would be answered without waiting for the default model."""
 
@@ -96,6 +105,6 @@ class ReadyView(APIView):
         """Tell whether a request would be answered without waiting for the default model."""
         body = report()
         model = body["model"]
-        if model is not None and model["state"] not in (*ON_ITS_WAY, "failed"):
+        if model is not None and model["state"] not in (*ON_ITS_WAY, "failed") and _is_settled():
             return Response(body)
         return Response(body, status=503, headers={"Retry-After": "2"})

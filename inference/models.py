@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from common.mirror import RowMirror
+
 
 class LanguageModel(models.Model):
     """A model that people can pick. `name` is its id everywhere: in the API, the pages, the admin.
@@ -94,3 +96,6 @@ class LanguageModel(models.Model):
     def is_local(self) -> bool:
         """Whether a process of ours answers; another server has rules of its own."""
         return self.engine in (self.Engine.MLX, self.Engine.LLAMACPP)
+
+
+MODEL_ROWS = RowMirror(LanguageModel, "name")  # through which the registry tells what it does

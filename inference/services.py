@@ -17,6 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
 from django.db.models import Q
 
+from common.cancellation import within
 from common.errors import CortexError, InvalidRequest
 from common.metrics import UNKNOWN
 from common.pages import Off
@@ -80,10 +81,15 @@ def generate(request: GenerationRequest, *, resolved: LanguageModel | None = Non
             form_check(request)
         if request.max_tokens is None:
             request = dataclasses.replace(request, max_tokens=settings.DEFAULT_MAX_TOKENS)
-        slot, row = (REGISTRY.acquire(row), row) if request.model else _default_acquire(row)
+        asked_at = time.monotonic()
+        with within(request.seconds):
+            slot, row = (REGISTRY.acquire(row), row) if request.model else _default_acquire(row)
         model = slot.name
         sampling = as_its_makers(row, request.sampling, request.unsaid)
         request = dataclasses.replace(request, model=model, sampling=sampling, unsaid=())
+        if request.seconds is not None:
+            left = request.seconds - (time.monotonic() - asked_at)
+            request = dataclasses.replace(request, seconds=left)
         return Generation(REGISTRY, slot, request)
     except Exception as error:
         metrics.request_count(model, outcome_of(error))
@@ -287,13 +293,25 @@ def model_adopt(*, name: str, by: User | None = None) -> LanguageModel:
 
 
 def _default_load() -> None:
-    """Or what stands in for it. The row and the log tell of errors."""
+    try:
+        default_load()
+    finally:
+        connections.close_all()
+
+
+def default_load() -> None:
+    """Load the default model, or what stands in for it; blocks until it answers. The row and the
+    log tell of errors."""
     try:
         REGISTRY.release(_default_acquire(model_default())[0])
     except CortexError as error:
         logger.info("No default model now: %s", error)
-    finally:
-        connections.close_all()
+
+
+def is_coming(row: LanguageModel) -> bool:
+    """Whether the model is on its way into memory, whatever its row says by now."""
+    slot = REGISTRY.slot(row.name)
+    return slot is not None and not slot.loaded
 
 
 def _model_find_or_register(name: str, by: User | None) -> LanguageModel:
@@ -521,8 +539,10 @@ def startup() -> None:
 def shutdown() -> None:
     """End every model process. Downloads go on when they are wanted again."""
     rows = LanguageModel.objects
-    fetched = dict(rows.filter(state=State.DOWNLOADING).values_list("pk", "progress"))
-    REGISTRY.shutdown()
+    try:
+        fetched = dict(rows.filter(state=State.DOWNLOADING).values_list("pk", "progress"))
+    finally:
+        REGISTRY.shutdown()
     for pk, progress in fetched.items():
         rows.filter(pk=pk, state=State.UNLOADED).update(state=State.PAUSED, progress=progress)
 

@@ -17,6 +17,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled", "error"]
 
 INTERACTIVE, AGENT, BATCH = 0, 1, 2  # priorities: a lower number is served first
+OVERTIME = 0.5  # seconds that an answer whose time is up has to end in good order
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,9 @@ class GenerationRequest:
     tool's name. `top_logprobs` None gives no logprobs, 0 gives those of the chosen tokens only.
     `echo_prompt` asks for the prompt as the model is given it, in `Delta.prompt`; `prompt_logprobs`
     for how likely its tokens were, as many alternatives as `top_logprobs` says. `unsaid` names
-    the sampling values that nobody has said: they become those of the model's makers.
+    the sampling values that nobody has said: they become those of the model's makers. `seconds`
+    ends the answer after so long, whatever it is at: waiting for its model (TimeUp then), for its
+    turn, reading the prompt, writing.
     """
 
     messages: tuple[PromptMessage, ...] = ()
@@ -167,6 +170,7 @@ class GenerationRequest:
     owner: str = ""
     echo_prompt: bool = False
     prompt_logprobs: bool = False
+    seconds: float | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -181,7 +185,8 @@ class Usage:
 
     `cached_tokens` of the prompt were not computed anew; `cache_miss` says in words why there were
     no more of them, where that is of interest. `forced_tokens` of the completion followed from the
-    grammar and cost no decode step. `stopped_by` is "repetition" where the guard ended the answer.
+    grammar and cost no decode step. `stopped_by` is "repetition" where the guard ended the answer,
+    and "time" where its `seconds` were up.
     """
 
     prompt_tokens: int = 0
@@ -193,7 +198,7 @@ class Usage:
     prefill_seconds: float = 0.0
     first_token_seconds: float = 0.0  # from submission to the first token
     decode_seconds: float = 0.0
-    stopped_by: Literal["", "repetition"] = ""
+    stopped_by: Literal["", "repetition", "time"] = ""
 
     @property
     def tokens_per_second(self) -> float | None:

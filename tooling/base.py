@@ -127,6 +127,10 @@ class BaseTool(ABC):
         becomes one too.
         """
 
+    def warm(self) -> None:  # noqa: B027  most tools have nothing to prepare
+        """Begin to prepare what a first call would wait for, and return at once. Called after the
+        start of a server."""
+
     @property
     def stop_event(self) -> threading.Event:
         """Set when the current call must end. Outside a call it is never set."""

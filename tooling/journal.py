@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import Error as DatabaseError
 
+from common.mirror import RowMirror
 from common.text import storable
 from common.types import JSON
 from tooling.models import ToolCall
@@ -17,6 +20,9 @@ from tooling.running import CallOutcome
 
 MAX_LOGGED = 20_000  # characters of a text in the log, and of a whole result as JSON
 LOOK_EVERY = 0.5  # seconds between looks at a row's cancel_requested
+
+logger = logging.getLogger(__name__)
+CALL_ROWS = RowMirror(ToolCall, "pk")
 
 
 def call_begin(
@@ -41,6 +47,7 @@ def call_begin(
 
 
 def call_finish(call: ToolCall, outcome: CallOutcome) -> None:
+    """Fill the row in. The result stands, whether or not the database takes it now."""
     whole = storable(outcome.result.result)
     call.result = _cut(whole)
     notes = [call.note] if call.note else []
@@ -50,7 +57,8 @@ def call_finish(call: ToolCall, outcome: CallOutcome) -> None:
     call.state = outcome.state
     call.error = storable(outcome.result.error or "")[:MAX_LOGGED]
     call.duration_seconds = outcome.seconds
-    call.save(update_fields=["result", "note", "state", "error", "duration_seconds"])
+    names = ("result", "note", "state", "error", "duration_seconds")
+    CALL_ROWS.write(call.pk, **{name: getattr(call, name) for name in names})
 
 
 def cancel_watch(call: ToolCall, cancelled: Callable[[], bool] | None) -> Callable[[], bool]:
@@ -65,9 +73,17 @@ def cancel_watch(call: ToolCall, cancelled: Callable[[], bool] | None) -> Callab
         if time.monotonic() < next_look:
             return False
         next_look = time.monotonic() + LOOK_EVERY
-        return ToolCall.objects.filter(id=call.id, cancel_requested=True).exists()
+        return _is_marked(call)
 
     return wanted
+
+
+def _is_marked(call: ToolCall) -> bool:
+    try:
+        return ToolCall.objects.filter(id=call.id, cancel_requested=True).exists()
+    except DatabaseError as error:
+        logger.warning("Whether to cancel %s cannot be read: %s", call.tool, error)
+        return False
 
 
 def _text(value: Any) -> str:

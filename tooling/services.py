@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,8 @@ from tooling.registry import ToolRegistry
 from tooling.results import CUT_OFF
 from tooling.running import RunningCall
 from tooling.validation import arguments_validate
+
+logger = logging.getLogger(__name__)
 
 # The environment says how these start; after that the switch in the database holds.
 FIRST_STATE = {"web_search": "ENABLE_WEB_SEARCH", "python_repl": "ENABLE_CODE_EXECUTION"}
@@ -211,6 +214,17 @@ def tool_rows() -> dict[str, Tool]:
         Tool.objects.bulk_create(new, ignore_conflicts=True)
         rows = Tool.objects.filter(name__in=names).in_bulk(field_name="name")
     return rows
+
+
+def tools_warm() -> None:
+    """Have the tools that are on prepare for their first call; returns at once."""
+    rows = tool_rows()
+    for tool in registry():
+        if rows[tool.name].enabled:
+            try:
+                tool.warm()
+            except Exception:
+                logger.exception("%s could not be prepared", tool.name)
 
 
 def _first_state(name: str) -> bool:

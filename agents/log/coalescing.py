@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from django.db import Error as DatabaseError
+
 from agents.loops.contract import EventKind, LoopEvent
 
+logger = logging.getLogger(__name__)
+
 INTERVAL = 0.1  # seconds
+RETRY = 1.0  # seconds until text is written again that the database did not take
 
 PIECES = (EventKind.TEXT, EventKind.THINKING, EventKind.STEP_TEXT)  # of a growing text
 
@@ -18,7 +24,8 @@ class LogWriter:
 
     Text is held back until INTERVAL has passed since the last append, so the first piece goes out
     at once; anything else goes out immediately, after the text before it. While the loop is silent
-    somebody else calls `flush_if_due`. What `append` refuses stays pending and its error is raised.
+    somebody else calls `flush_if_due`. What `append` refuses stays pending and its error is raised;
+    but text can wait for a database that fails, and is written with what follows.
     """
 
     def __init__(
@@ -35,8 +42,10 @@ class LogWriter:
     def add(self, event: LoopEvent) -> None:
         with self._lock:
             self._pending = merged([*self._pending, event])
-            if event.kind not in PIECES or self._is_due():
+            if event.kind not in PIECES:
                 self.flush()
+            elif self._is_due():
+                self._flush_text()
 
     def flush(self) -> None:
         with self._lock:
@@ -50,9 +59,16 @@ class LogWriter:
         if self._lock.acquire(blocking=False):
             try:
                 if self._is_due():
-                    self.flush()
+                    self._flush_text()
             finally:
                 self._lock.release()
+
+    def _flush_text(self) -> None:
+        try:
+            self.flush()
+        except DatabaseError as error:
+            logger.warning("Text waits for the database: %s", error)
+            self._last = self._clock() + RETRY - INTERVAL
 
     def _is_due(self) -> bool:
         return self._clock() - self._last >= INTERVAL

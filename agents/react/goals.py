@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from agents.models import Run
 from agents.react.loop import react_loop
 from agents.react.prompting import prompt, tool_summary
 from agents.react.steps import THINKING, StepRecord, Task, step_of
-from common.errors import CortexError
+from common.errors import CortexError, TimeUp
 from common.types import JSON
 from inference.models import LanguageModel
 from inference.services import Generation, generate, model_resolve
@@ -102,17 +103,23 @@ def limit_sentence(run: Run) -> str:
 
 def react_run(run: Run) -> Loop:
     """Drive an agent run: go on after the steps that are committed already."""
+    started = time.monotonic()
     goal, plan = goal_of(run), plan_of(run)
     model = model_resolve(run.model)
     ask = partial(generate, resolved=model)
     if goal.plan_first and not plan:
         plan = yield from _make_plan(run, goal, ask)
     task = task_of(run, model, plan)
-    deadline = time.monotonic() + task.max_seconds if task.max_seconds else None
+    deadline = started + task.max_seconds if task.max_seconds else None
     execute = partial(_execute, run, deadline)
     answered = run.events.filter(kind=EventKind.TEXT).exists()  # before the process died
     yield from react_loop(
-        task, generate=ask, execute=execute, past=run_steps(run), answered=answered
+        task,
+        generate=ask,
+        execute=execute,
+        past=run_steps(run),
+        answered=answered,
+        spent=time.monotonic() - started,
     )
 
 
@@ -162,9 +169,11 @@ def is_small(model: LanguageModel) -> bool:
 
 
 def _make_plan(run: Run, goal: Goal, ask: Generate) -> Generator[LoopEvent, Decision | None, str]:
+    """A plan takes at most half of the time of its run; one that is cut off is used as it is."""
     request = _plan_request(run.owner, goal.goal, run.model, goal.tools)
+    request = replace(request, seconds=goal.max_seconds / 2 or None)
     parts: list[str] = []
-    with control.closing(ask(request)) as deltas:
+    with contextlib.suppress(TimeUp), control.closing(ask(request)) as deltas:
         for delta in deltas:
             parts.append(delta.text)
             if delta.usage:

@@ -7,6 +7,7 @@ the steps that are already done.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from agents.react.parser import (
     ParsedStep,
     StepUnreadable,
     step_close,
+    step_is_open,
     step_parse,
 )
 from agents.react.prompting import prompt
@@ -36,8 +38,17 @@ from agents.react.steps import (
     step_data,
     transcript,
 )
+from common.errors import TimeUp
 from common.types import JSON
-from inference.types import AGENT, Constraint, GenerationRequest, PromptMessage, ToolSpec, Usage
+from inference.types import (
+    AGENT,
+    OVERTIME,
+    Constraint,
+    GenerationRequest,
+    PromptMessage,
+    ToolSpec,
+    Usage,
+)
 from tooling.base import ToolResult
 
 # (tool name, arguments, number of the step) -> result
@@ -57,6 +68,9 @@ class Limit:
     sentence: str
 
 
+TIME_UP = Limit("max_seconds", "The time was up.")
+
+
 def react_loop(
     task: Task,
     *,
@@ -64,6 +78,7 @@ def react_loop(
     execute: Execute,
     past: Sequence[StepRecord] = (),
     answered: bool = False,
+    spent: float = 0.0,
     clock: Clock = time.monotonic,
 ) -> Loop:
     """Work on `task` until it is finished or a limit ends it.
@@ -73,8 +88,9 @@ def react_loop(
     to be told, and the answer unless `answered` says that the log has it. Yields "step" events
     (`step_data`, again for each change of status), "step_text" while a step is written, "usage", at
     the end "text" with the answer, and "done" with the finish reason: "stop", or that of the limit.
+    `spent` are seconds of the task's time that went before, for its plan.
     """
-    started = clock()
+    started = clock() - spent
     steps = list(past)
     if steps and steps[-1].action == FINISH:
         last = steps.pop()
@@ -88,7 +104,8 @@ def react_loop(
         limit = limit_reached(task, steps, clock() - started)
         writer = StepWriter(task, steps, generate, limit)
         if task.max_seconds:
-            writer.is_late = partial(_is_past, clock, started + task.max_seconds, limit)
+            until = started + task.max_seconds + (GRACE if limit else 0.0)
+            writer.seconds_left = partial(_left, clock, until)
         yield from writer.events()
         step = writer.step
         if step.action == FINISH:
@@ -102,8 +119,8 @@ def react_loop(
         yield _step_event(step)
 
 
-def _is_past(clock: Clock, until: float, limit: Limit | None) -> bool:
-    return clock() >= until + (GRACE if limit else 0.0)
+def _left(clock: Clock, until: float) -> float:
+    return until - clock()
 
 
 def _answer(step: StepRecord, limit: Limit | None, answered: bool = False) -> Iterator[LoopEvent]:
@@ -138,7 +155,7 @@ class StepWriter:
         failed = [bool(step.observed and step.observed.is_error) for step in steps[-2:]]
         self.failed_once = failed in ([True], [False, True])  # the last step, not the one before
         self.limit = limit
-        self.is_late: Callable[[], bool] = lambda: False
+        self.seconds_left: Callable[[], float] = lambda: math.inf
         self.cut: Limit | None = None  # why the model could not write to the end
         self.step = StepRecord(step_number=len(steps) + 1)
         self.messages = [*step_messages(task, steps, limit)]
@@ -146,18 +163,35 @@ class StepWriter:
     def events(self) -> Iterator[LoopEvent]:
         yield _step_event(self.step)
         yield from self._write()
+        problem = self._read()
+        if problem and not self.cut:
+            yield from self._repair(problem)
+            problem = self._read()
+        if problem and self.cut:
+            self._close(self.cut)
+        elif problem:
+            self._give_up(f"Error: this step could not be read: {problem}")
+
+    def _read(self) -> str:
+        """Take the step as it was written; gives what is wrong with it, "" if nothing is."""
         try:
-            self._take(step_parse(self.step.text, self.tools))
+            parsed = step_parse(self.step.text, self.tools)
         except StepUnreadable as error:
-            if self.cut:
-                self._close(self.cut)
-            else:
-                yield from self._repair(str(error))
+            return str(error)
+        if self.cut and step_is_open(self.step.text):
+            return self.cut.sentence
+        self._take(parsed)
+        return ""
 
     def _write(self) -> Iterator[LoopEvent]:
+        try:
+            answer = self.generate(self._request())
+        except TimeUp:  # before the model was there to begin
+            self.cut = TIME_UP
+            return
         pieces: list[str] = []
         usage, sent = Usage(), ""
-        with closing(self.generate(self._request())) as deltas:
+        with closing(answer) as deltas:
             if self.step.step_number == 1:
                 yield LoopEvent(EventKind.MODEL, {"id": deltas.model})
             for delta in deltas:
@@ -171,8 +205,10 @@ class StepWriter:
                     self.cut = Limit("length", f"It was longer than {most} tokens.")
                 elif delta.usage and delta.usage.stopped_by == "repetition":
                     self.cut = Limit("repetition", "It repeated itself.")
-                elif delta.finish_reason is None and self.is_late():
-                    self.cut = Limit("max_seconds", "The time was up.")
+                elif delta.usage and delta.usage.stopped_by == "time":
+                    self.cut = TIME_UP
+                elif delta.finish_reason is None and self.seconds_left() <= 0:
+                    self.cut = TIME_UP
                     break
         self.step = replace(
             self.step,
@@ -208,7 +244,13 @@ class StepWriter:
             priority=AGENT,
             owner=self.task.owner,
             echo_prompt=True,
+            seconds=self._seconds(),
         )
+
+    def _seconds(self) -> float | None:
+        """How long the model may take; the time of a conclusion holds its end, too."""
+        left = self.seconds_left() - (OVERTIME if self.limit else 0.0)
+        return None if left == math.inf else max(left, 0.0)
 
     def _constraint(self) -> Constraint:
         return step_constraint(self._actions(), self.task.step_tokens)
@@ -221,19 +263,12 @@ class StepWriter:
         return tools if tools and self.failed_once else [*tools, FINISH_SPEC]
 
     def _repair(self, problem: str) -> Iterator[LoopEvent]:
-        """Ask once more, saying what was wrong; then give up on this step."""
+        """Ask once more, saying what was wrong."""
         self.messages += [
             PromptMessage("assistant", self.step.text or "(nothing)"),
             PromptMessage("user", prompt("repair", problem=problem)),
         ]
         yield from self._write()
-        try:
-            self._take(step_parse(self.step.text, self.tools))
-        except StepUnreadable as error:
-            if self.cut:
-                self._close(self.cut)
-            else:
-                self._give_up(f"Error: this step could not be read: {error}")
 
     def _give_up(self, problem: str) -> None:
         if self.limit:  # what it says is the best answer there is
@@ -274,13 +309,13 @@ def limit_reached(task: Task, steps: Sequence[StepRecord], seconds: float) -> Li
     tokens = sum(step.usage.get("completion_tokens", 0) for step in steps)
     calls = sum(1 for step in steps if step.status != FAILED)
     failed = [step.status == FAILED for step in steps[-FAILED_LIMIT:]]
-    if len(steps) >= task.max_iterations:
-        return Limit(
-            "max_iterations", f"You have reached the limit of {task.max_iterations} steps."
-        )
     if task.max_seconds and seconds >= task.max_seconds:
         return Limit(
             "max_seconds", f"You have reached the time limit of {task.max_seconds:g} seconds."
+        )
+    if len(steps) >= task.max_iterations:
+        return Limit(
+            "max_iterations", f"You have reached the limit of {task.max_iterations} steps."
         )
     if task.max_tokens and tokens >= task.max_tokens:
         return Limit("max_tokens", f"You have reached the budget of {task.max_tokens} tokens.")

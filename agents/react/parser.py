@@ -99,6 +99,16 @@ def step_close(text: str) -> str:
     return body + ('"' if in_string else "") + "".join(reversed(closers))
 
 
+def step_is_open(text: str) -> bool:
+    """Tell of a step that was cut off whether it might have gone on: its last part is neither a
+    whole JSON object nor followed by anything, so that half of it may read like the whole."""
+    matches = list(LABEL.finditer(text))
+    labels = [match.group(1).lower() for match in matches]
+    if "observation" in labels or len(set(labels)) < len(labels):
+        return False
+    return _read_value(text[matches[-1].end() :] if matches else text) is None
+
+
 def _sections(text: str) -> dict[str, str]:
     """The labelled parts of the first step; what follows an observation is the model's dream."""
     parts: dict[str, str] = {}

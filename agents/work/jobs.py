@@ -7,8 +7,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseError
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from agents.errors import RunEnded
@@ -27,8 +29,9 @@ logger = logging.getLogger(__name__)
 ABORT_SECONDS = 1.0  # a cancelled answer that has not ended by then is closed
 GRACE_SECONDS = 3.0  # a cancelled loop that has not ended by then is left behind
 DECISION_POLL_SECONDS = 1.0  # another process may have stored the decision
-FINISH_TRIES = 3
+TRIES, TRY_AGAIN_SECONDS = 3, 1.0  # of a write that the database refuses
 
+T = TypeVar("T")
 WaitingContext = Callable[[], AbstractContextManager[None]]
 
 
@@ -41,6 +44,7 @@ class RunWork:
         self.control = Control()
         self.writer = LogWriter(self._append)
         self.given_up = False  # ended by somebody else while its thread was stuck
+        self.owed: RunOutcome | None = None  # an end that the database did not take
         self._room = room
 
     def work(self) -> None:
@@ -53,16 +57,25 @@ class RunWork:
             logger.info("Run %s was ended elsewhere", self.run.id)
 
     def end(self, outcome: RunOutcome) -> None:
-        """Write what is pending, then end the run; tried again when the database fails."""
-        for tries_left in reversed(range(FINISH_TRIES)):
-            try:
-                self.writer.flush()
-                outcomes.finish(self.run.id, outcome, lease=self.lease)
-                return
-            except DatabaseError:
-                logger.exception("Ending run %s failed; %d tries left", self.run.id, tries_left)
-                connections.close_all()
-                time.sleep(1)
+        """Write what is pending, then end the run; tried again when the database fails. What it
+        does not take even so is `owed`, and made up for with `settle`."""
+        self.owed = outcome
+        try:
+            patiently(self.settle)
+        except DatabaseError:
+            logger.exception("The end of run %s is written later", self.run.id)
+
+    def settle(self) -> None:
+        """Write the end that is owed. Raises what the database raises, and RunEnded."""
+        if self.owed is None:
+            return
+        try:
+            self.writer.flush()
+            outcomes.finish(self.run.id, self.owed, lease=self.lease)
+        except RunEnded:
+            self.owed = None
+            raise
+        self.owed = None
 
     def _append(self, batch: Sequence[LoopEvent], state: Run.State | None = None) -> int:
         return events.append(self.run.id, batch, lease=self.lease, state=state)
@@ -79,7 +92,8 @@ class RunWork:
 
     def _drive(self) -> RunOutcome:
         loop: Loop = import_string(KINDS[self.run.kind].loop)(self.run)
-        self._append([LoopEvent(EventKind.STATE, {"state": Run.State.RUNNING.value})])
+        begun = LoopEvent(EventKind.STATE, {"state": Run.State.RUNNING.value})
+        patiently(lambda: self._append([begun]))
         finish_reason = "stop"
         with contextlib.closing(loop):
             event = _resume(loop, None)
@@ -100,14 +114,20 @@ class RunWork:
         if event.kind == EventKind.TOOL_CALL and event.data.get("state") == "waiting":
             return self._ask(event)
         if not self.control.cancelled or event.kind == EventKind.USAGE:  # late text is dropped
-            self.writer.add(event)
+            self._write(event)
         return None
+
+    def _write(self, event: LoopEvent) -> None:
+        try:
+            self.writer.add(event)
+        except DatabaseError:
+            patiently(self.writer.flush)  # the event is pending there
 
     def _ask(self, event: LoopEvent) -> Decision | None:
         """Wait for a person's word; None when the run is cancelled meanwhile."""
-        self.writer.flush()
+        patiently(self.writer.flush)
         state = LoopEvent(EventKind.STATE, {"state": Run.State.WAITING.value})
-        asked_at = self._append([event, state], Run.State.WAITING)
+        asked_at = patiently(lambda: self._append([event, state], Run.State.WAITING))
         with self._room():
             while not self.control.cancelled:
                 decision = self._decision(storable(event.data["id"]), asked_at)
@@ -117,6 +137,14 @@ class RunWork:
         return None
 
     def _decision(self, call_id: str, after: int) -> Decision | None:
+        try:
+            return self._stored_decision(call_id, after)
+        except DatabaseError as error:
+            logger.warning("Run %s cannot look for a decision now: %s", self.run.id, error)
+            connections.close_all()
+            return None
+
+    def _stored_decision(self, call_id: str, after: int) -> Decision | None:
         decisions = Event.objects.filter(
             run_id=self.run.id, seq__gt=after, kind=EventKind.TOOL_DECISION
         )
@@ -124,6 +152,18 @@ class RunWork:
             if data["id"] == call_id:
                 return Decision(data["decision"] == "allow", data["arguments"])
         return None
+
+
+def patiently(write: Callable[[], T]) -> T:
+    """Call a write that the database may refuse for a moment, so often as makes sense."""
+    for _ in range(TRIES - 1):
+        try:
+            return write()
+        except DatabaseError as error:
+            logger.warning("The database refused a write, which is tried again: %s", error)
+            connections.close_all()
+            time.sleep(TRY_AGAIN_SECONDS)
+    return write()
 
 
 def _resume(loop: Loop, answer: Decision | None) -> LoopEvent | None:

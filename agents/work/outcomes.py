@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from agents.log import events
@@ -122,9 +122,12 @@ def total_usage(entries: Iterable[Event]) -> JSON:
 
 
 def _announce(run: Run) -> None:
-    """What receivers write is kept with the end of the run; if one fails, the run ends without."""
+    """What receivers write is kept with the end of the run; if one fails, the run ends without. A
+    database that fails for a while is no fault of theirs: then all of it is tried again."""
     try:
         with transaction.atomic():
             run_finished.send(sender=Run, run=run)
+    except (OperationalError, InterfaceError):
+        raise
     except Exception:
         logger.exception("A receiver failed on the end of run %s", run.id)

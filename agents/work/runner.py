@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connections
 
 from agents.errors import RunEnded
@@ -41,6 +42,7 @@ class Runner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: dict[UUID, RunWork] = {}
+        self._owing: list[RunWork] = []  # over, but for an end that the database did not take
         self._busy = 0  # threads at work, without those that wait for a person
         self._more = False  # somebody asked for a thread when all were busy
         self._serving = False
@@ -54,15 +56,20 @@ class Runner:
     def startup(self) -> None:
         """In a server: end what dead processes left behind, go on with what was queued."""
         self._serving, self._stopping = True, False
-        self._sweep()
+        self._swept_at = time.monotonic()
         self._keeper.ensure()
+        self._sweep()
 
     def shutdown(self) -> None:
         """End this process's runs as interrupted, with what they have; queued ones stay queued."""
         self._serving, self._stopping = False, True
         for job in self._snapshot():
-            self._give_up(job, outcomes.INTERRUPTED)
-            job.control.cancel()
+            try:
+                self._give_up(job, outcomes.INTERRUPTED)
+            except Exception:
+                logger.exception("Run %s could not be ended", job.run.id)
+            finally:
+                job.control.cancel()
 
     def dispatch(self) -> None:
         """Take a run that was queued, now, or when there is room."""
@@ -97,7 +104,7 @@ class Runner:
 
     def is_active(self) -> bool:
         """Whether any run is in this process's hands."""
-        return bool(self._jobs) or self._busy > 0
+        return bool(self._jobs) or self._busy > 0 or bool(self._owing)
 
     # --- threads that work on runs ---------------------------------------------------------------
 
@@ -130,10 +137,19 @@ class Runner:
         self._keeper.ensure()
         try:
             job.work()
+        except Exception:
+            logger.exception("Run %s failed where nothing should", run.id)
         finally:
             with self._lock:
-                self._jobs.pop(run.id, None)
+                self._let_go(job)
         return self._stays(job)
+
+    def _let_go(self, job: RunWork) -> bool:
+        """Take the job out, once; what it owes is kept. The caller holds the lock."""
+        known = self._jobs.pop(job.run.id, None) is not None
+        if known and job.owed is not None:
+            self._owing.append(job)
+        return known
 
     def _stays(self, job: RunWork) -> bool:
         """Runs that came back from waiting may have made us too many; a given-up thread ends."""
@@ -172,14 +188,21 @@ class Runner:
                 job.writer.flush_if_due()
             except RunEnded:
                 job.control.cancel()
+            except Exception:
+                logger.exception("The text of run %s could not be written", job.run.id)
 
     def _tend(self) -> None:
         jobs, now = self._snapshot(), time.monotonic()
+        for job in jobs:  # first, for it needs no database
+            if job.control.cancelled_for() > ABORT_SECONDS:
+                job.control.abort()
         if jobs:
             self._see_cancellations(jobs)
-        if jobs and now - self._renewed_at >= RENEW_SECONDS:
+        held = [*jobs, *self._owing]
+        if held and now - self._renewed_at >= RENEW_SECONDS:
+            leases.renew(job.lease for job in held)
             self._renewed_at = now
-            leases.renew(job.lease for job in jobs)
+        self._settle()
         if self._serving and now - self._swept_at >= SWEEP_SECONDS:
             self._sweep()
 
@@ -188,19 +211,34 @@ class Runner:
         for run_id in leases.lost_or_cancelled(by_id):
             by_id[run_id].control.cancel()
         for job in jobs:
-            if job.control.cancelled_for() > ABORT_SECONDS:
-                job.control.abort()
             if job.control.cancelled_for() > GRACE_SECONDS:
                 self._give_up(job, outcomes.STOPPED)
 
+    def _settle(self) -> None:
+        """Write the ends that the database did not take, until it does."""
+        for job in list(self._owing):
+            try:
+                job.settle()
+            except DatabaseError:  # told when it failed first
+                connections.close_all()
+                continue
+            except RunEnded:
+                logger.info("Run %s was ended elsewhere", job.run.id)
+            except Exception:
+                logger.exception("The end of run %s cannot be written", job.run.id)
+            with self._lock:
+                self._owing.remove(job)
+
     def _give_up(self, job: RunWork, outcome: outcomes.RunOutcome) -> None:
         """End the run though its thread has not: what that thread writes later is refused."""
-        with contextlib.suppress(RunEnded):
-            job.end(outcomes.STOPPED if job.control.cancelled else outcome)
-        with self._lock:
-            if self._jobs.pop(job.run.id, None) is not None:
-                job.given_up = True
-                self._busy -= 1
+        try:
+            with contextlib.suppress(RunEnded):
+                job.end(outcomes.STOPPED if job.control.cancelled else outcome)
+        finally:
+            with self._lock:
+                if self._let_go(job):
+                    job.given_up = True
+                    self._busy -= 1
 
     def _sweep(self) -> None:
         self._swept_at = time.monotonic()

@@ -10,6 +10,8 @@ from django.db import connections
 
 logger = logging.getLogger(__name__)
 
+FAILED_SECONDS = 1.0  # to the next call after one that failed
+
 
 class Ticker:
     """Calls `tick` every `interval` seconds for as long as `wanted()`; `ensure` starts it."""
@@ -31,14 +33,17 @@ class Ticker:
                 self._thread.start()
 
     def _run(self) -> None:
-        pause = threading.Event()
+        pause, fails = threading.Event(), False
         while self._goes_on():
             try:
                 self._tick()
+                fails = False
             except Exception:
-                logger.exception("%s failed; it goes on", self._name)
+                if not fails:  # a database that is away for an hour is one message
+                    logger.exception("%s failed; it goes on", self._name)
+                fails = True
                 connections.close_all()  # a broken connection must not stay
-            pause.wait(self._interval)
+            pause.wait(max(self._interval, FAILED_SECONDS) if fails else self._interval)
 
     def _goes_on(self) -> bool:
         if self._wanted():

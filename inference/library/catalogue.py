@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+
+from django.db import Error as DatabaseError
 
 from inference.library import embedded, hub
 from inference.library.engines import engine_for
@@ -15,6 +18,8 @@ from inference.library.ids import is_id
 from inference.library.places import lmstudio, ollama, own
 from inference.library.places.found import Found
 from inference.models import LanguageModel
+
+logger = logging.getLogger(__name__)
 
 Source, State = LanguageModel.Source, LanguageModel.State
 PLACES = (own, lmstudio, ollama)  # the first to have a model is where it is loaded from
@@ -46,9 +51,14 @@ def catalogue_sync() -> None:
 
 def catalogue_follow() -> None:
     """Sync if the folders of models have changed since the last time. Lists are polled: what
-    has not changed costs a few looks at folders, no scan and no write."""
-    if _stamp() != _synced:
+    has not changed costs a few looks at folders, no scan and no write. While nothing can be
+    written, what is known can be read."""
+    if _stamp() == _synced:
+        return
+    try:
         catalogue_sync()
+    except DatabaseError as error:
+        logger.warning("The list of models may be out of date: %s", error)
 
 
 def model_add(model: Found) -> LanguageModel:

@@ -7,6 +7,7 @@ changed since it was found.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from common.types import JSON
 from inference.engines.base import Progress
@@ -24,8 +26,9 @@ from inference.library.facts import FACTS
 from inference.library.folders import folder_check, quantization_of, weight_bytes
 from inference.library.places import ollama
 from inference.library.sampling import sampling_of_file, sampling_of_folder
-from inference.models import LanguageModel
+from inference.models import MODEL_ROWS, LanguageModel
 
+logger = logging.getLogger(__name__)
 Engine, Format, Source = LanguageModel.Engine, LanguageModel.Format, LanguageModel.Source
 
 
@@ -130,11 +133,14 @@ def _note(row: LanguageModel, *, for_mlx: bool, **found: Any) -> None:
     found |= {"for_mlx": for_mlx, "problem": ""}
     for name, value in found.items():
         setattr(row, name, value)
-    rows = LanguageModel.objects.filter(pk=row.pk)
-    rows.update(**found)
-    if not row.engine_is_chosen:
-        row.engine = engine_for(row.format, for_mlx=for_mlx)
-        rows.filter(engine_is_chosen=False).update(engine=row.engine)
+    MODEL_ROWS.write(row.name, **found)
+    if row.engine_is_chosen:
+        return
+    row.engine = engine_for(row.format, for_mlx=for_mlx)
+    try:
+        LanguageModel.objects.filter(pk=row.pk, engine_is_chosen=False).update(engine=row.engine)
+    except DatabaseError as error:
+        logger.warning("The row of %s does not name its engine: %s", row.name, error)
 
 
 def _embedded(row: LanguageModel) -> Located:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
+from django.db import Error as DatabaseError
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from inference.loaded.registry import REGISTRY
 from inference.models import LanguageModel
+
+logger = logging.getLogger(__name__)
 
 
 class ModelGauges(Collector):
@@ -19,7 +23,7 @@ class ModelGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         families = _families()
-        for name, state in LanguageModel.objects.values_list("name", "state"):
+        for name, state in _states():
             for each in LanguageModel.State.values:
                 families["state"].add_metric([name, each], float(each == state))
         for slot in REGISTRY.loaded():
@@ -30,6 +34,16 @@ class ModelGauges(Collector):
             families["queued"].add_metric([slot.name], queued)
             families["memory"].add_metric([slot.name], slot.engine.memory_bytes())
         yield from families.values()
+
+
+def _states() -> list[tuple[str, str]]:
+    """The states as the rows have them; none while the database fails, when the other figures are
+    needed most."""
+    try:
+        return list(LanguageModel.objects.values_list("name", "state"))
+    except DatabaseError as error:
+        logger.warning("The states of the models cannot be told: %s", error)
+        return []
 
 
 def _families() -> dict[str, GaugeMetricFamily]:

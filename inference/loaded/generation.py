@@ -14,7 +14,7 @@ from inference.engines.base import DeltaStream, Engine, QueuePosition
 from inference.loaded.registry import Registry
 from inference.loaded.repetition import RepetitionGuard
 from inference.loaded.slots import Slot
-from inference.types import Completion, Delta, GenerationRequest, Usage
+from inference.types import OVERTIME, Completion, Delta, GenerationRequest, Usage
 
 
 class Generation(Iterator[Delta]):
@@ -23,7 +23,8 @@ class Generation(Iterator[Delta]):
     Use it as a context manager, or close it: the model stays in memory while it is open. `close`
     cancels what is left; `cancel` asks the model to end, and the stream finishes as "cancelled"
     with its usage. Both are safe from any thread. An answer that runs in a circle is ended, unless
-    its sampling says otherwise: what was given out by then stays, and its usage tells.
+    its sampling says otherwise, and one whose time is up: what was given out by then stays, and its
+    usage tells.
     """
 
     def __init__(self, registry: Registry, slot: Slot, request: GenerationRequest) -> None:
@@ -33,6 +34,8 @@ class Generation(Iterator[Delta]):
         self._lock = threading.Lock()
         self._open = True
         self._forget: Callable[[], None] = lambda: None
+        self._clock: threading.Timer | None = None
+        self._late = False  # its time is up
         self._guard = RepetitionGuard() if request.sampling.repetition_guard else None
         try:
             self._engine: Engine = slot.ready.result()
@@ -41,10 +44,25 @@ class Generation(Iterator[Delta]):
             registry.release(slot)
             raise
         self._forget = on_cancel(self.close)
+        if request.seconds is not None:
+            self._after(request.seconds, self._time_up)
+
+    def _after(self, seconds: float, act: Callable[[], None]) -> None:
+        with self._lock:
+            if self._open:
+                self._clock = threading.Timer(max(seconds, 0.0), act)
+                self._clock.daemon = True
+                self._clock.start()
+
+    def _time_up(self) -> None:
+        """Have the engine end it; one that is in the middle of a long step is not waited for."""
+        self._late = True
+        self._after(OVERTIME, self._stream.close)
+        self.cancel()
 
     def __next__(self) -> Delta:
         try:
-            delta = self._next()
+            delta = self._in_time()
         except BaseException as error:
             self._end(outcome_of(error))
             raise
@@ -52,6 +70,19 @@ class Generation(Iterator[Delta]):
             self._note_speed(delta.usage)
             self._end(delta.finish_reason)
         return delta
+
+    def _in_time(self) -> Delta:
+        """The next delta; the last one says so where the time was up."""
+        try:
+            delta = self._next()
+        except StopIteration:
+            if not (self._late and self._open):
+                raise
+            delta = Delta(finish_reason="cancelled")
+        if not self._late or delta.finish_reason != "cancelled":
+            return delta
+        usage = replace(delta.usage or Usage(), stopped_by="time")
+        return replace(delta, finish_reason="stop", usage=usage)
 
     def _next(self) -> Delta:
         """The next delta. After the one with which the guard fires comes the last."""
@@ -98,6 +129,8 @@ class Generation(Iterator[Delta]):
             if not self._open:
                 return
             self._open = False
+            if self._clock is not None:
+                self._clock.cancel()
         metrics.request_count(self.model, outcome)
         self._stream.close()
         self._registry.release(self._slot)

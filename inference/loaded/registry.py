@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connections
 from django.utils import timezone
 
@@ -59,10 +60,10 @@ class Registry:
         slot = self._enter(row)
         try:
             wait_for(slot.ready)
+            self._touch(slot)
         except BaseException:
             self.release(slot)
             raise
-        self._touch(slot)
         return slot
 
     def release(self, slot: Slot) -> None:
@@ -98,12 +99,16 @@ class Registry:
         if row.source == LanguageModel.Source.REMOTE:
             self._bring_up(slot, row)
             return
-        self._start_reaper()
-        mirror(row.name, state=State.LOADING, stage="", progress=0.0, last_error="")
         thread = threading.Thread(
             target=self._bring_up_thread, args=(slot, row), name=f"load {row.name}", daemon=True
         )
-        thread.start()
+        try:
+            self._start_reaper()
+            mirror(row.name, state=State.LOADING, stage="", progress=0.0, last_error="")
+            thread.start()
+        except Exception as error:
+            logger.exception("Loading %s could not begin", slot.name)
+            self._failed(slot, ModelLoadFailed(f"Loading {slot.name} could not begin: {error}"))
 
     def _touch(self, slot: Slot) -> None:
         """Note the use in the row, now and then."""
@@ -125,7 +130,7 @@ class Registry:
             engine = self._load(slot, row)
         except CortexError as error:
             self._failed(slot, error)
-        except Exception as error:
+        except BaseException as error:  # whatever it is, somebody waits for the end of this
             logger.exception("Loading %s failed", slot.name)
             self._failed(slot, ModelLoadFailed(f"Loading {slot.name} failed: {error}"))
         else:
@@ -133,8 +138,7 @@ class Registry:
 
     def _load(self, slot: Slot, row: LanguageModel) -> Engine:
         progress = ProgressMirror(slot.name)
-        # Whoever asked may have read the row before somebody chose another engine.
-        row = LanguageModel.objects.filter(pk=row.pk).first() or row
+        row = _read_again(row)
         located = sources.fetch(row, progress)
         self._make_room(slot, max(located.weight_bytes, row.memory_bytes))
         engine = engine_make(
@@ -178,14 +182,16 @@ class Registry:
 
     def _failed(self, slot: Slot, error: CortexError) -> None:
         """The slot is closed, whoever waits gets the error, and the row tells."""
-        if slot.scope.closed:
-            error = ModelBusy(f"{slot.name} was unloaded while it was loading.")
-            mirror(slot.name, state=State.UNLOADED, stage="", progress=0.0)
-        else:
-            mirror(slot.name, state=State.FAILED, stage="", progress=0.0, last_error=str(error))
-            logger.warning("%s: %s", slot.name, error)
-        self._remove(slot)
-        slot.ready.set_exception(error)
+        try:
+            if slot.scope.closed:
+                error = ModelBusy(f"{slot.name} was unloaded while it was loading.")
+                mirror(slot.name, state=State.UNLOADED, stage="", progress=0.0)
+            else:
+                logger.warning("%s: %s", slot.name, error)
+                mirror(slot.name, state=State.FAILED, stage="", progress=0.0, last_error=str(error))
+        finally:
+            self._remove(slot)
+            slot.ready.set_exception(error)
 
     def _remove(self, slot: Slot) -> None:
         with self._changed:
@@ -207,9 +213,9 @@ class Registry:
                 last_error=error,
                 **(_runtime(slot.engine) if state == State.LOADED and slot.engine else {}),
             )
+        finally:
             if state == State.FAILED:
                 self._remove(slot)
-        finally:
             connections.close_all()
 
     # --- Memory ----------------------------------------------------------------------------------
@@ -267,26 +273,32 @@ class Registry:
 
     def _take_down(self, slot: Slot) -> None:
         """For the one who set `leaving`."""
-        mirror(slot.name, state=State.UNLOADING)
         try:
+            mirror(slot.name, state=State.UNLOADING)
             if slot.engine:
                 slot.engine.unload()
                 if slot.tokens_per_second:
                     speed_note(slot.name, slot.engine.config.engine, slot.tokens_per_second)
         finally:
-            mirror(slot.name, state=State.UNLOADED, stage="", progress=0.0)
-            self._remove(slot)
+            try:
+                mirror(slot.name, state=State.UNLOADED, stage="", progress=0.0)
+            finally:
+                self._remove(slot)
 
     def shutdown(self) -> None:
         """Unload everything."""
         for name in list(self._slots):
-            self.unload(name)
+            try:
+                self.unload(name)
+            except Exception:
+                logger.exception("Unloading %s failed", name)
 
     def _start_reaper(self) -> None:
         with self._changed:
             if self._reaper is None:
-                self._reaper = threading.Thread(target=self._reap, name="idle models", daemon=True)
-                self._reaper.start()
+                reaper = threading.Thread(target=self._reap, name="idle models", daemon=True)
+                reaper.start()
+                self._reaper = reaper
 
     def _reap(self) -> None:
         """Unload what was idle for longer than MODEL_IDLE_TIMEOUT, for as long as we live."""
@@ -295,7 +307,10 @@ class Registry:
             time.sleep(max(0.2, min(timeout / 4 or 30, 30)))
             for slot in self._idle(timeout) if timeout else ():
                 logger.info("Unloading %s: not used for %s s", slot.name, timeout)
-                self._take_down(slot)
+                try:
+                    self._take_down(slot)
+                except Exception:
+                    logger.exception("Unloading %s failed", slot.name)
             connections.close_all()
 
     def _idle(self, timeout: float) -> list[Slot]:
@@ -332,6 +347,16 @@ class Registry:
             yield slot
         finally:
             self.release(slot)
+
+
+def _read_again(row: LanguageModel) -> LanguageModel:
+    """The row as it is now: whoever asked may have read it before somebody chose another engine.
+    Where the database fails, it loads as it was read."""
+    try:
+        return LanguageModel.objects.filter(pk=row.pk).first() or row
+    except DatabaseError as error:
+        logger.warning("%s is loaded as its row was: %s", row.name, error)
+        return row
 
 
 def _runtime(engine: Engine) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from django.db import Error as DatabaseError
 from common.cancellation import CancelScope
 from inference.engines.base import Engine
 from inference.errors import ModelTooLarge, QueueFull
-from inference.models import LanguageModel
+from inference.models import MODEL_ROWS, LanguageModel
 
 logger = logging.getLogger(__name__)
 State = LanguageModel.State
 
 MIRROR_EVERY = 0.3  # seconds between two writes of a progress
+MIRROR_AGAIN = 5.0  # the same after one that failed: each may wait long for the database
 
 
 @dataclass(eq=False)
@@ -54,24 +55,21 @@ class ProgressMirror:
     STATES = {"download": State.DOWNLOADING}
 
     def __init__(self, name: str) -> None:
-        self._name, self._stage, self._written_at = name, "", 0.0
+        self._name, self._stage, self._next = name, "", 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
-        now = time.monotonic()
-        if stage == self._stage and now - self._written_at < MIRROR_EVERY:
+        if stage == self._stage and time.monotonic() < self._next:
             return
-        self._stage, self._written_at = stage, now
         state = self.STATES.get(stage, State.LOADING)
-        mirror(self._name, state=state, stage=stage, progress=fraction)
+        written = mirror(self._name, state=state, stage=stage, progress=fraction)
+        self._stage = stage
+        self._next = time.monotonic() + (MIRROR_EVERY if written else MIRROR_AGAIN)
 
 
-def mirror(name: str, **fields: Any) -> None:
-    """Write to the model's row; a row that was deleted meanwhile is no matter. What happens to the
-    model never depends on it: a database that fails is logged."""
-    try:
-        LanguageModel.objects.filter(name=name).update(**fields)
-    except DatabaseError as error:
-        logger.warning("The row of %s is not up to date: %s", name, error)
+def mirror(name: str, **fields: Any) -> bool:
+    """Write to the model's row. What happens to the model never depends on it: False when the
+    database fails, and the row follows when it is well again."""
+    return MODEL_ROWS.write(name, **fields)
 
 
 def speed_note(name: str, engine: str, speed: float) -> None:

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from asgiref.testing import ApplicationCommunicator
 from django.core.asgi import get_asgi_application
 
+from common.cancellation import WhileConnected
 from cortex_site.limits import BodyLimit
 
-application = BodyLimit(get_asgi_application())
+application = WhileConnected(BodyLimit(get_asgi_application()))
 TIMEOUT = 10
 
 

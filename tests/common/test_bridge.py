@@ -11,7 +11,8 @@ import pytest
 
 from common import bridge
 from common.bridge import iterate
-from common.cancellation import on_cancel
+from common.cancellation import CancelScope, cancellable, on_cancel
+from common.errors import RequestCancelled
 from tests.waiting import eventually
 
 
@@ -108,3 +109,42 @@ async def test_a_slow_reader_holds_the_generator(monkeypatch: pytest.MonkeyPatch
     await asyncio.sleep(0.1)
     assert len(made) < 10
     assert [item async for item in items] == list(range(1, 100))
+
+
+async def test_the_end_of_the_readers_scope_ends_the_generator_whoever_reads_it() -> None:
+    """A view may be left hanging between two items, or be kept by a cycle of its request: its
+    generator is closed all the same."""
+    closed = threading.Event()
+
+    def blocked() -> Iterator[int]:
+        woken = threading.Event()
+        forget = on_cancel(woken.set)
+        try:
+            yield 1
+            woken.wait(10)
+        finally:
+            forget()
+            closed.set()
+
+    scope = CancelScope()
+    with cancellable(scope):
+        items = iterate(blocked)
+        assert await anext(items) == 1
+    scope.close()
+    assert await asyncio.to_thread(closed.wait, 5)
+    with pytest.raises(RequestCancelled):
+        await anext(items)
+
+
+async def test_nothing_begins_in_a_scope_that_is_closed() -> None:
+    made = []
+
+    def numbers() -> Iterator[int]:
+        made.append(True)
+        yield 1
+
+    scope = CancelScope()
+    scope.close()
+    with cancellable(scope), pytest.raises(RequestCancelled):
+        await anext(iterate(numbers))
+    assert not made

@@ -163,6 +163,24 @@ def test_the_engine_of_the_default_model_can_be_chosen(server_factory: ServerFac
     assert chosen["auto"]["engine_is_chosen"] is False
 
 
+@pytest.mark.model
+def test_it_is_ready_when_the_model_is_up_and_not_before(server_factory: ServerFactory) -> None:
+    server = server_factory.start()
+    while (answer := requests.get(f"{server.url}/api/ready", timeout=30)).status_code == 503:
+        assert answer.headers["Retry-After"] == "2"
+    assert (answer.status_code, answer.json()["model"]["state"]) == (200, "loaded")
+
+
+def test_the_calculator_is_made_ready_before_anybody_asks(server_factory: ServerFactory) -> None:
+    server = server_factory.start()
+
+    def is_there() -> bool:
+        below = psutil.Process(server.pid).children(recursive=True)
+        return any("tooling.calculator.program" in child.cmdline() for child in below)
+
+    eventually(is_there, seconds=60)
+
+
 # --- Ends ----------------------------------------------------------------------------------------
 
 

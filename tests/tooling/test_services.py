@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import OperationalError
 from django.utils import timezone
 
+from common import mirror
+from tests.broken_database import database_fails
 from tests.tooling.samples import GivingTool, SampleTool
-from tooling import services
-from tooling.base import ToolResult
+from tests.waiting import eventually
+from tooling import running, services
+from tooling.base import BaseTool, ToolResult
 from tooling.errors import InvalidArguments, ToolDisabled, ToolNotAllowed, ToolNotFound
 from tooling.journal import MAX_LOGGED
 from tooling.models import Tool, ToolCall
@@ -181,3 +186,66 @@ def test_text_from_outside_is_marked_for_the_model(owner, register, settings):
 )
 def test_what_a_model_reads_of_a_result(result, text):
     assert result_for_model(result, limit=10 if "x" * 11 in str(result.result) else 1000) == text
+
+
+# --- A database that fails -----------------------------------------------------------------------
+
+
+class BreakingTool(SampleTool):
+    """While it works, the database begins to fail."""
+
+    def __init__(self, *, seconds=0.0):
+        super().__init__()
+        self.database, self.seconds = database_fails(reads=True), seconds
+
+    def execute(self, **arguments):
+        self.database.__enter__()
+        time.sleep(self.seconds)
+        return ToolResult(success=True, result="made")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.2], ids=["at its end", "while it is watched"])
+def test_the_result_of_a_call_does_not_depend_on_the_log(owner, register, monkeypatch, seconds):
+    monkeypatch.setattr(mirror, "RETRY_SECONDS", 0.05)
+    tool = register(BreakingTool(seconds=seconds))
+    try:
+        assert run(owner) == ToolResult(success=True, result="made")
+    finally:
+        tool.database.__exit__(None, None, None)
+    succeeded = ToolCall.objects.filter(state=ToolCall.State.SUCCEEDED, result="made")
+    eventually(succeeded.exists)
+
+
+def test_a_call_that_cannot_be_logged_is_not_made_and_costs_no_place(owner, register):
+    tool = register(SampleTool())
+    free = running.slots._value
+    with database_fails(holds="tooling_toolcall"), pytest.raises(OperationalError):
+        run(owner)
+    assert not tool.calls
+    assert running.slots._value == free
+
+
+# --- Made ready ----------------------------------------------------------------------------------
+
+
+def test_tools_that_are_on_are_made_ready_and_one_that_fails_keeps_none_from_it(owner, register):
+    warmed = []
+
+    class Warm(SampleTool):
+        def warm(self):
+            warmed.append(self.name)
+            if self.name == "broken":
+                raise RuntimeError("no")
+
+    for name in ("broken", "on", "off"):
+        register(Warm(name))
+    services.tool_disable(name="off", by=owner)
+    for tool in services.registry():
+        if not isinstance(tool, Warm):
+            services.tool_disable(name=tool.name, by=owner)  # without their processes
+    services.tools_warm()
+    assert warmed == ["broken", "on"]
+
+
+def test_a_tool_has_nothing_to_prepare_unless_it_says_so():
+    BaseTool.warm(SampleTool())

@@ -49,6 +49,10 @@ class CalculatorTool(BaseTool):
         )
         return {"expression": expression}
 
+    def warm(self) -> None:
+        """Start one worker, which loads SymPy for seconds; its first use starts the others."""
+        pool().warm(1)
+
     def execute(self, expression: str) -> ToolResult:
         try:
             reply = pool().ask(

@@ -39,6 +39,9 @@ class PythonREPLTool(BaseTool):
         )
         return {"code": code}
 
+    def warm(self) -> None:
+        programs.pool().warm()
+
     def execute(self, code: str) -> ToolResult:
         outcome = programs.run(code, timeout=TIMEOUT, cancelled=self.stop_event.is_set)
         return ToolResult(success=outcome.ok, result=shown(outcome), error=_error(outcome))

@@ -54,11 +54,13 @@ class Pool:
         # One thread starts all children and lives as long as the pool (see Child.__init__).
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
 
-    def warm(self) -> None:
-        """See that the spares are there or on their way; returns at once."""
+    def warm(self, wanted: int | None = None) -> None:
+        """See that the spares are there or on their way; returns at once. `wanted` asks for fewer
+        of them: what starts takes the processor from others."""
         with self._lock:
             self._spares = [child for child in self._spares if child.alive]
-            missing = self.terms.spare - len(self._spares) - self._starting
+            most = self.terms.spare if wanted is None else min(wanted, self.terms.spare)
+            missing = most - len(self._spares) - self._starting
             if self._closed or missing <= 0:
                 return
             self._starting += missing

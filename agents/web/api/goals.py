@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from functools import partial
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connections
 from django.http import StreamingHttpResponse
 from rest_framework import status
 from rest_framework.request import Request
@@ -26,6 +28,7 @@ from agents.web.api import openapi_goals
 from agents.web.api.openapi import RunSerializer
 from agents.web.api.serializers import ExecuteSerializer, ForkSerializer, PlanSerializer
 from common.bridge import iterate
+from common.cancellation import Callback, on_cancel
 from common.rest import AsyncAPIView
 from common.sse import stream_response
 from common.types import JSON
@@ -64,12 +67,14 @@ class AgentExecuteView(AsyncAPIView):
         A client that leaves stops the run.
         """
         body = await self.validated(request, ExecuteSerializer)
-        run = await sync_to_async(_start)(request, body.validated_data)
+        run, forget = await sync_to_async(_start_for_client)(request, body.validated_data)
         try:
             await _end_of(run)
         except asyncio.CancelledError:
-            await sync_to_async(services.run_cancel)(run=run)
+            _stop_soon(run)
             raise
+        finally:
+            forget()
         return Response(await sync_to_async(_outcome)(run.id, body.validated_data["verbose"]))
 
 
@@ -126,6 +131,25 @@ class RunStepsView(APIView):
 def _start(request: Request, data: JSON) -> Run:
     given = {key: value for key, value in data.items() if key not in ("model", "verbose")}
     return goal_start(owner=user_of(request), goal=Goal(**given), model=data["model"])
+
+
+def _start_for_client(request: Request, data: JSON) -> tuple[Run, Callback]:
+    """Start a run that stops when the client leaves, also one that left while it was started; with
+    how to take that back."""
+    run = _start(request, data)
+    return run, on_cancel(partial(_stop_soon, run))
+
+
+def _stop_soon(run: Run) -> None:
+    """On a thread of its own: whoever sees a client leave cannot wait for the database."""
+
+    def stop() -> None:
+        try:
+            services.run_cancel(run=run)
+        finally:
+            connections.close_all()
+
+    threading.Thread(target=stop, name="client left", daemon=True).start()
 
 
 async def _end_of(run: Run) -> None:

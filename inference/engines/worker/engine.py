@@ -259,7 +259,11 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
         self._check_stall()
 
     def _on_progress(self, message: JSON) -> None:
-        self._progress(message["stage"], message["fraction"])
+        """Whoever listens may fail; that is no reason to stop reading, which ends the process."""
+        try:
+            self._progress(message["stage"], message["fraction"])
+        except Exception:
+            logger.exception("The progress of %s could not be told", self.config.model)
 
     def _on_loaded(self, message: JSON) -> None:
         plain: dict[str, Any] = message["description"]
@@ -371,8 +375,8 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
     def _load_again(self) -> None:
         try:
             self._start()
-        except CortexError as error:
-            self._loaded.set_exception(error)
+        except Exception as error:  # noqa: BLE001  it is told to those who wait for the load
+            self._loaded.set_exception(self._known(error))
 
     def _note_crash(self) -> None:
         self._crashes = [t for t in self._crashes if t > time.monotonic() - CRASH_WINDOW]
@@ -412,13 +416,26 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
                 raise ModelLoadFailed(
                     f"{self.config.model} crashed {CRASHES} times in a short while: {reason}."
                 )
-            self.on_change("loading", f"Crashed: {reason}.")
+            self._tell_change("loading", f"Crashed: {reason}.")
             self._start()
             metrics.WORKER_RESTARTS.labels(self.config.model).inc()
             self._loaded.result()
-            self.on_change("loaded", f"Restarted after a crash: {reason}.")
-        except CortexError as error:
-            self._give_up(error)
+            self._tell_change("loaded", f"Restarted after a crash: {reason}.")
+        except Exception as error:  # noqa: BLE001  it is told to those who wait for an answer
+            self._give_up(self._known(error))
+
+    def _known(self, error: Exception) -> CortexError:
+        if isinstance(error, CortexError):
+            return error
+        logger.error("%s could not be started again", self.config.model, exc_info=error)
+        return ModelLoadFailed(f"{self.config.model} could not be started again: {error}")
+
+    def _tell_change(self, state: str, error: str) -> None:
+        """Whoever listens may fail; the model comes back all the same."""
+        try:
+            self.on_change(state, error)
+        except Exception:
+            logger.exception("That %s is %s could not be told", self.config.model, state)
 
     def _give_up(self, error: CortexError) -> None:
         with self._lock:
@@ -427,7 +444,7 @@ class WorkerEngine(QueuedEngine["WorkerAnswer"]):
         self._fail_all(error)
         if wanted:
             logger.error("%s is given up: %s", self.config.model, error)
-            self.on_change("failed", str(error))
+            self._tell_change("failed", str(error))
 
 
 def _with_wait(usage: Usage, seconds: float) -> Usage:

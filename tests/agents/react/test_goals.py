@@ -1,5 +1,7 @@
 """Agent runs end to end in the database: start, steps, answer, limits, disabled tools."""
 
+import threading
+
 import pytest
 
 from agents.errors import AgentsDisabled
@@ -153,3 +155,50 @@ def test_a_call_ends_with_half_of_the_time_that_is_left(scripted, owner):
     assert call.state == "timed_out", call.error
     assert run.output == "too slow"
     assert run.finish_reason == "stop"
+
+
+# --- Time ----------------------------------------------------------------------------------------
+
+SECONDS, MOST = 1.0, 3.0  # a limit, and two seconds more
+LEEWAY = 3.0  # for a slow machine; without the limit these runs would never end
+
+
+def lasted(run):
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+@pytest.mark.parametrize("gate_at", [0, 3], ids=["reading", "writing"])
+def test_a_limit_of_time_holds_whatever_the_model_is_at(scripted, owner, gate_at):
+    scripted.fallback = Reply(step("finish", answer="x"), gate=threading.Event(), gate_at=gate_at)
+    run = finished(goal_start(owner=owner, goal=Goal("g", max_seconds=SECONDS)))
+    assert (run.state, run.finish_reason) == (Run.State.COMPLETED, "max_seconds")
+    assert SECONDS <= lasted(run) < MOST + LEEWAY
+    assert "The time was up." in run_steps(run)[0].observation
+    assert limit_sentence(run) == "The run reached the time limit of 1 seconds."
+    assert scripted.streams == {}
+
+
+def test_a_model_that_hears_nothing_cannot_hold_a_run(scripted, owner):
+    scripted.fallback = Reply("never", gate=threading.Event())
+    scripted.cancel = lambda request_id: None
+    run = finished(goal_start(owner=owner, goal=Goal("g", max_seconds=SECONDS)))
+    assert run.finish_reason == "max_seconds"
+    assert lasted(run) < MOST + LEEWAY
+
+
+def test_a_plan_counts(scripted, owner):
+    scripted.reply("1. Think. ", gate=threading.Event(), gate_at=1)
+    scripted.fallback = Reply("never", gate=threading.Event())
+    goal = Goal("g", max_seconds=SECONDS, plan_first=True)
+    run = finished(goal_start(owner=owner, goal=goal))
+    assert run.events.get(kind="plan").data == {"text": "1."}
+    assert run.finish_reason == "max_seconds"
+    assert lasted(run) < MOST + LEEWAY
+
+
+def test_a_tool_has_no_more_time_than_its_run(scripted, owner):
+    scripted.reply(step("python_repl", code="while True: pass"))
+    scripted.fallback = Reply(step("finish", answer="x"))
+    run = finished(goal_start(owner=owner, goal=Goal("g", max_seconds=SECONDS)))
+    assert run.finish_reason in ("stop", "max_seconds")
+    assert lasted(run) < MOST + LEEWAY

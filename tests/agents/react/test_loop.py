@@ -8,6 +8,7 @@ import pytest
 from agents.react.loop import react_loop
 from agents.react.observations import Observation
 from agents.react.steps import StepRecord, Task, step_data, step_read, transcript
+from common.errors import TimeUp
 from inference.types import Delta, ToolSpec, Usage
 from tooling.base import ToolResult
 from tooling.results import CUT_OFF
@@ -15,6 +16,7 @@ from tooling.results import CUT_OFF
 SEEN = Observation("2", success=True)
 CUT = "<cut>"  # at the end of a text: the model came to the limit of tokens
 CIRCLE = "(in a circle)"  # ends the text of a generation that the guard ended
+LATE = "(late)"  # ends the text of a generation whose time was up
 CALCULATOR = ToolSpec(
     "calculator",
     "Evaluate mathematical expressions",
@@ -55,7 +57,8 @@ class Model:
         text = self.texts.pop(0)
         reason = "length" if text.endswith(CUT) else "stop"
         stopped_by = "repetition" if text.endswith(CIRCLE) else ""
-        text = text.removesuffix(CUT).removesuffix(CIRCLE)
+        stopped_by = "time" if text.endswith(LATE) else stopped_by
+        text = text.removesuffix(CUT).removesuffix(CIRCLE).removesuffix(LATE)
         half = len(text) // 2
         yield Delta(text=text[:half])
         yield Delta(
@@ -263,6 +266,80 @@ def test_a_conclusion_has_two_seconds_more_and_not_one_more():
     assert finish_reason(events) == "max_seconds"
     assert len(model.requests) == 2
     assert len(answer(events)) < len(finish("far too late"))
+
+
+def test_the_model_is_given_the_time_that_is_left():
+    times = chain([0, 0, 1], repeat(6)).__next__
+    events, model, _ = run(calculate() + LATE, finish("so far"), max_seconds=5, clock=times)
+    assert [request.seconds for request in model.requests] == [4, 5 + 2 - 6 - 0.5]
+    assert finish_reason(events) == "max_seconds"
+    assert answer(events) == "so far"
+
+
+def test_without_a_limit_of_time_none_is_given():
+    _, model, _ = run(calculate(), finish())
+    assert [request.seconds for request in model.requests] == [None, None]
+
+
+@pytest.mark.parametrize("text", [LATE, "Thought: I thi" + LATE, calculate()[:-4] + LATE])
+def test_a_step_that_time_cuts_off_is_called_that(text):
+    times = chain([0, 0, 0], repeat(6)).__next__
+    events, model, tools = run(text, finish("x"), max_seconds=5, max_iterations=1, clock=times)
+    assert steps(events)[0]["status"] == "failed"
+    assert "cut off: The time was up. Nothing was run." in steps(events)[0]["observation"]
+    assert tools.calls == []
+    assert finish_reason(events) == "max_seconds"  # and not max_iterations, which is reached too
+    assert "time limit of 5 seconds" in model.requests[-1].messages[-1].content
+
+
+@pytest.mark.parametrize("end", [CUT, LATE, CIRCLE])
+def test_half_an_input_that_reads_like_a_whole_one_is_not_used(end):
+    text = "Thought: t\nAction: calculator\nAction Input: 2**1"
+    events, _, tools = run(text + end, finish("x"), max_seconds=5, grammar=False)
+    assert tools.calls == []
+    assert steps(events)[0]["action_input"] == {"expression": "2**1"}
+    assert "cut off: " in steps(events)[0]["observation"]
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"), [(CUT, "length"), (LATE, "max_seconds"), (CIRCLE, "repetition")]
+)
+def test_half_an_answer_in_plain_words_is_given_and_said(end, reason):
+    text = "Thought: t\nFinal Answer: The first half"
+    events, *_ = run(text + end, max_seconds=5, grammar=False)
+    assert answer(events) == "The first half"
+    assert finish_reason(events) == reason
+
+
+def test_an_answer_that_time_cuts_off_is_given_and_said():
+    events, *_ = run(finish("1, 2, 3")[:-2] + LATE, max_seconds=5)
+    assert answer(events) == "1, 2, 3"
+    assert finish_reason(events) == "max_seconds"
+
+
+def test_a_model_that_is_not_there_in_time_is_said_to():
+    def late(request):
+        raise TimeUp("It was not done within 5 s.")
+
+    task = Task(goal="g", tools=(CALCULATOR,), max_seconds=5)
+    times = chain([0, 0, 0], repeat(6)).__next__
+    events = list(react_loop(task, generate=late, execute=Tools(), clock=times))
+    assert "The time was up." in steps(events)[0]["observation"]
+    assert (answer(events), finish_reason(events)) == ("", "max_seconds")
+
+
+def test_time_that_went_before_counts():
+    times = repeat(10).__next__
+    events = list(
+        react_loop(
+            Task(goal="g", tools=(CALCULATOR,), max_seconds=5),
+            generate=Model(finish("x")),
+            execute=Tools(),
+            spent=5,
+            clock=times,
+        )
+    )
+    assert finish_reason(events) == "max_seconds"
 
 
 def test_max_iterations_asks_once_for_the_best_answer():

@@ -13,11 +13,13 @@ import pytest
 
 from tests.tooling.corpus.expressions import HOSTILE, LEGITIMATE
 from tests.tooling.corpus.writings import COMPUTED, REFUSED
+from tests.waiting import eventually
 from tooling.base import ToolResult, stop_signal
 from tooling.builtin import calculator
 from tooling.builtin.calculator import CalculatorTool, pool
 from tooling.jail import lockdown
 from tooling.sandbox.command import ROOT
+from tooling.sandbox.pool import Pool
 
 LEEWAY = 20.0  # seconds: a worker that was killed starts again, on a machine under load
 
@@ -118,6 +120,23 @@ def test_a_stopped_calculation_ends_at_once() -> None:
     finally:
         stop_signal.reset(token)
     assert result.error == "The calculation was cancelled."
+
+
+def test_it_is_made_ready_with_one_worker_and_its_first_call_starts_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fresh = Pool(calculator.terms())
+    monkeypatch.setattr(calculator, "pool", lambda: fresh)
+    try:
+        CalculatorTool().warm()
+        CalculatorTool().warm()
+        eventually(lambda: fresh._spares and not fresh._starting)
+        (first,) = fresh._spares
+        assert calculate("1+1").result == "2"
+        eventually(lambda: len(fresh._spares) == calculator.WORKERS)
+        assert first in fresh._spares
+    finally:
+        fresh.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read in /proc")

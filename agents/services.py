@@ -17,6 +17,7 @@ from agents.log import events
 from agents.loops.contract import EventKind, LoopEvent
 from agents.models import Run
 from agents.work import outcomes, runner
+from common.disk import storing
 from common.errors import InvalidRequest
 from common.text import storable
 from common.types import JSON
@@ -27,6 +28,7 @@ from inference.errors import QueueFull
 DecisionWord = Literal["allow", "deny"]
 
 
+@storing("a run")
 def run_start(
     *,
     owner: User,
@@ -75,6 +77,7 @@ def run_list(
     return runs.exclude(kind__in=[name for name, known in KINDS.items() if known.background])
 
 
+@storing("a run's end")
 def run_cancel(*, run: Run) -> Run:
     """Stop the run, wherever it works; nothing happens to one that has ended. Gives it anew."""
     active = Run.objects.filter(id=run.id, state__in=Run.ACTIVE)
@@ -94,6 +97,7 @@ def queue_place(*, run: Run) -> QueuePosition | None:
     return inference.queue_place(model=run.model, ahead=ahead.count())
 
 
+@storing("a decision")
 def tool_call_decide(
     *, run: Run, call_id: str, decision: DecisionWord, arguments: JSON | None = None
 ) -> Run:

@@ -14,7 +14,9 @@ from chat.models import Conversation, Message
 from chat.parts import Part, parts_decode, parts_encode, parts_text
 from chat.services import LONGEST_MESSAGE, LONGEST_TITLE, SETTINGS, conversation_create
 from chat.tree import conversation_path
+from common.disk import storing
 from common.errors import InvalidRequest
+from common.jsons import TooDeep, json_read
 
 FORMAT, VERSION = "cortex-conversation", 1
 MOST_MESSAGES = 20_000
@@ -71,6 +73,7 @@ def _message_out(message: Message) -> dict[str, Any]:
     }
 
 
+@storing("a conversation")
 @transaction.atomic
 def import_json(*, owner: User, data: bytes) -> Conversation:
     """Make a new conversation from an export. InvalidRequest names the field that is wrong."""
@@ -89,8 +92,10 @@ def import_json(*, owner: User, data: bytes) -> Conversation:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(data.replace(b"\\u0000", b""))  # databases refuse it in text
-    except (ValueError, RecursionError):
+        content = json_read(data.replace(b"\\u0000", b""))  # databases refuse it in text
+    except TooDeep as error:
+        _wrong("file", f"This cannot be read: {error}.")
+    except ValueError:
         _wrong("file", "This is not a JSON file.")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         _wrong("format", f"This is not an exported conversation ({FORMAT}).")

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from cortex_site import settings as settings_module
 from cortex_site.configuration import unknown_variables
+from cortex_site.serving.folder import folder_make_private
 
 TAG = "cortex"
 NAMES = settings_module.env.names | {"ENV_FILE"}  # of all variables that are read
@@ -55,6 +56,24 @@ def data_folder_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
                 id="cortex.E002",
             )
         ]
+
+
+@register(TAG)
+def privacy_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Make what an earlier version or another program made there private, too."""
+    open_to_others = folder_make_private()
+    if not open_to_others:
+        return []
+    more = f" and {len(open_to_others) - 1} more" if len(open_to_others) > 1 else ""
+    return [
+        Warning(
+            f"Other users of this machine can get at {open_to_others[0]}{more}: the rights cannot "
+            "be changed.",
+            hint="Give the files to the user who runs Cortex, or set DATA_DIR to a folder on a "
+            "disk that knows rights.",
+            id="cortex.W002",
+        )
+    ]
 
 
 @register(TAG)

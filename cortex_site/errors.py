@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from common.problems import Problem, internal_error, problem_response
+from common.problems import Problem, internal_error, logged, problem_of, problem_response
 
 API_PREFIXES = ("/api/", "/v1/")
 API_PATHS = ("/api", "/v1", "/ask", "/health", "/openapi.json", "/metrics")
+
+NOT_FOUND = "api-not-found"  # the route of all API paths that are none
 
 TITLES = {
     400: "That request cannot be read",
@@ -18,6 +22,7 @@ TITLES = {
     413: "That is too large",
     415: "JSON, please",
     500: "Something broke",
+    507: "The disk is full",
 }
 
 
@@ -32,8 +37,10 @@ def wants_page(request: HttpRequest) -> bool:
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """Answer with the problem as JSON, or as a page where a person is reading."""
-    if is_api(request.path) or not wants_page(request):
+    """Answer with the problem as JSON, or as a page where a person is reading. htmx shows no page
+    of the server's failing, and the pages' script shows the words of the JSON."""
+    in_page = "HX-Request" in request.headers and problem.status >= 500
+    if is_api(request.path) or in_page or not wants_page(request):
         response: HttpResponse = problem_response(problem, request.path)
     else:
         title = TITLES.get(problem.status, "That did not work")
@@ -41,9 +48,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
         response = render(None, "cortex_site/error.html", context, status=problem.status)
         for name, value in problem.headers.items():
             response[name] = value
-    if problem.id:
-        response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log it again
-    return response
+    return logged(response, problem)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -60,7 +65,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return respond(request, internal_error(f"{request.method} {request.path}"))
+    """Answer what no view and no middleware has answered: the exception is being handled."""
+    where, exception = f"{request.method} {request.path}", sys.exception()
+    return respond(request, problem_of(exception, where) if exception else internal_error(where))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -6,9 +6,13 @@ import logging
 import threading
 
 from django.conf import settings
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from agents.work import runner
+from agents.work.pruning import prune
+from agents.work.ticker import Ticker
+from common.disk import when_there_is_room
 from common.errors import CortexError
 from cortex_site import docs
 from inference import services
@@ -16,15 +20,35 @@ from inference import services
 logger = logging.getLogger("cortex.server")
 
 
+PRUNE_SECONDS = 3600.0
+
+_serving = threading.Event()
+_pruner = Ticker("pruner", PRUNE_SECONDS, prune, _serving.is_set)
+_kept_open: list[BaseDatabaseWrapper] = []
+
+
 def start() -> None:
     """Recover what an earlier process left, and bring the default model up, in the background."""
+    _serving.set()
+    _keep_open()
     threading.Thread(target=_begin, name="start", daemon=True).start()
+
+
+def _keep_open() -> None:
+    """Keep a connection to SQLite: with the last one its shared memory would go, and on a full disk
+    nobody could make it again, not even to read."""
+    if connection.vendor == "sqlite":
+        kept = connections.create_connection(DEFAULT_DB_ALIAS)
+        with kept.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM django_migrations")
+        _kept_open.append(kept)
 
 
 def _begin() -> None:
     try:
-        services.startup()
-        runner.startup()
+        when_there_is_room(services.startup, "the start")
+        when_there_is_room(runner.startup, "the start")
+        _pruner.ensure()
         docs.schema_bytes()
         services.model_load_start(name="")
     except CortexError as error:
@@ -35,6 +59,7 @@ def _begin() -> None:
 
 def stop() -> None:
     """Let runs keep what they have, then end the model processes, so that what waits returns."""
+    _serving.clear()
     try:
         runner.shutdown()
     finally:

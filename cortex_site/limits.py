@@ -14,8 +14,16 @@ from common.problems import Problem, problem_response
 ASGIApplication = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
 
+def too_large() -> Problem:
+    """Tell that a body is over DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    message = f"The request body is too large: at most {limit // 2**20} MB are taken."
+    return Problem(413, "body_too_large", message, details={"limit_bytes": limit})
+
+
 class BodyLimit:
-    """Answers 413 to a body over DATA_UPLOAD_MAX_MEMORY_SIZE; hands on what is within it."""
+    """Answers 413 to a body over DATA_UPLOAD_MAX_MEMORY_SIZE; hands on what is within it, with its
+    length: the REST framework and Django's forms take a body that announces none for no body."""
 
     def __init__(self, application: ASGIApplication) -> None:
         self.application = application
@@ -36,6 +44,7 @@ class BodyLimit:
             if not message.get("more_body", False):
                 break
         messages.reverse()
+        scope = {**scope, "headers": _with_length(scope["headers"], size)}
 
         async def replay() -> Any:
             return messages.pop() if messages else await receive()
@@ -43,10 +52,7 @@ class BodyLimit:
         await self.application(scope, replay, send)
 
     async def _refuse(self, scope: dict[str, Any], send: Any) -> None:
-        megabytes = self.limit // 2**20
-        message = f"The request body is too large: at most {megabytes} MB are taken."
-        problem = Problem(413, "body_too_large", message, details={"limit_bytes": self.limit})
-        response = problem_response(problem, scope["path"])
+        response = problem_response(too_large(), scope["path"])
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": response.content})
@@ -56,6 +62,15 @@ def _announced(scope: dict[str, Any]) -> int:
     """The Content-Length, 0 where there is none that makes sense."""
     values = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(values[0]) if values and values[0].isdigit() else 0
+
+
+def _with_length(headers: Any, size: int) -> list[tuple[bytes, bytes]]:
+    """The headers of the body as it is now: read to its end, and no longer in chunks."""
+    framing = (b"content-length", b"transfer-encoding")
+    if not any(name in framing for name, _ in headers):
+        return list(headers)
+    others = [(name, value) for name, value in headers if name not in framing]
+    return [*others, (b"content-length", str(size).encode())]
 
 
 refuse_socket = re_path("", WebsocketDenier.as_asgi())  # last: any other path is refused, not a 500

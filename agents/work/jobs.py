@@ -20,6 +20,7 @@ from agents.loops.control import Control
 from agents.models import Event, Run
 from agents.work import outcomes
 from agents.work.outcomes import RunOutcome
+from common.disk import RETRY_SECONDS, disk_full_seen
 from common.text import storable
 
 logger = logging.getLogger(__name__)
@@ -48,21 +49,26 @@ class RunWork:
         try:
             with self.control.governing():
                 outcome = self._outcome()
-            self.end(outcome)
+            self.end(outcome, waits_for_room=True)
         except RunEnded:
             logger.info("Run %s was ended elsewhere", self.run.id)
 
-    def end(self, outcome: RunOutcome) -> None:
-        """Write what is pending, then end the run; tried again when the database fails."""
-        for tries_left in reversed(range(FINISH_TRIES)):
+    def end(self, outcome: RunOutcome, *, waits_for_room: bool = False) -> None:
+        """Write what is pending, then end the run; tried again when the database fails, and for as
+        long as it takes where the disk is full and the caller can wait."""
+        tries_left = FINISH_TRIES
+        while tries_left and not self.given_up:
             try:
                 self.writer.flush()
                 outcomes.finish(self.run.id, outcome, lease=self.lease)
                 return
-            except DatabaseError:
-                logger.exception("Ending run %s failed; %d tries left", self.run.id, tries_left)
+            except DatabaseError as error:
+                is_full = disk_full_seen(error, f"run {self.run.id}")
+                tries_left -= not (is_full and waits_for_room)
+                if not is_full:
+                    logger.exception("Ending run %s failed; %d tries left", self.run.id, tries_left)
                 connections.close_all()
-                time.sleep(1)
+                time.sleep(RETRY_SECONDS)
 
     def _append(self, batch: Sequence[LoopEvent], state: Run.State | None = None) -> int:
         return events.append(self.run.id, batch, lease=self.lease, state=state)

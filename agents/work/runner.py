@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from agents.errors import RunEnded
 from agents.models import Run
 from agents.work import leases, outcomes
 from agents.work.jobs import ABORT_SECONDS, GRACE_SECONDS, RunWork
 from agents.work.ticker import Ticker
+from common.disk import disk_full_seen
 from inference.engines.base import QueuePosition
 
 logger = logging.getLogger(__name__)
@@ -100,8 +101,9 @@ class Runner:
         try:
             while self._take_next():
                 pass
-        except Exception:
-            logger.exception("A runner thread failed")
+        except Exception as error:
+            if not disk_full_seen(error, "taking a run"):
+                logger.exception("A runner thread failed")
             self._leave()
         finally:
             connections.close_all()
@@ -167,14 +169,17 @@ class Runner:
                 job.writer.flush_if_due()
             except RunEnded:
                 job.control.cancel()
+            except DatabaseError as error:  # the run's own thread will meet it, and end the run
+                if not disk_full_seen(error, f"run {job.run.id}"):
+                    raise
 
     def _tend(self) -> None:
         jobs, now = self._snapshot(), time.monotonic()
         if jobs:
             self._see_cancellations(jobs)
         if jobs and now - self._renewed_at >= RENEW_SECONDS:
-            self._renewed_at = now
             leases.renew(job.lease for job in jobs)
+            self._renewed_at = now  # only now: a sweep takes runs whose leases have lapsed
         if self._serving and now - self._swept_at >= SWEEP_SECONDS:
             self._sweep()
 

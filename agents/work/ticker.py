@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from django.db import connections
 
+from common.disk import disk_full_seen
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,8 +37,9 @@ class Ticker:
         while self._goes_on():
             try:
                 self._tick()
-            except Exception:
-                logger.exception("%s failed; it goes on", self._name)
+            except Exception as error:
+                if not disk_full_seen(error, self._name):
+                    logger.exception("%s failed; it goes on", self._name)
                 connections.close_all()  # a broken connection must not stay
             pause.wait(self._interval)
 

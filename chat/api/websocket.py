@@ -19,6 +19,7 @@ from rest_framework.exceptions import APIException, ParseError
 from chat.api.answers import AnswerStream, Frame, frames
 from chat.api.serializers import ChatRequestSerializer
 from common.errors import CortexError, InvalidRequest
+from common.parsers import body_read
 from common.problems import error_body
 from common.sse import heartbeats
 from inference.types import GenerationRequest
@@ -153,8 +154,8 @@ def _parse(text: str | None) -> Frame:
     if len(text.encode()) > MAX_FRAME_BYTES:
         raise FrameTooLarge("The frame is too large.", limit_bytes=MAX_FRAME_BYTES)
     try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError):
+        frame = body_read(text)
+    except ParseError:
         raise ParseError("The frame is not JSON.") from None
     if not isinstance(frame, dict):
         raise InvalidRequest("A frame is a JSON object.")

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from django.db import DatabaseError
+
+from common.disk import disk_full_seen
 from inference.library import embedded, hub
 from inference.library.engines import engine_for
 from inference.library.facts import FACTS
@@ -47,8 +50,13 @@ def catalogue_sync() -> None:
 def catalogue_follow() -> None:
     """Sync if the folders of models have changed since the last time. Lists are polled: what
     has not changed costs a few looks at folders, no scan and no write."""
-    if _stamp() != _synced:
+    if _stamp() == _synced:
+        return
+    try:
         catalogue_sync()
+    except DatabaseError as error:  # the list is shown as it was
+        if not disk_full_seen(error, "the list of models"):
+            raise
 
 
 def model_add(model: Found) -> LanguageModel:

@@ -4,12 +4,12 @@ for good, since a named pipe would be waited for without end."""
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from common.jsons import json_read
 from common.types import JSON
 from inference.errors import ModelLoadFailed
 
@@ -56,8 +56,8 @@ def read_bounded(path: Path, limit: int) -> bytes:
 def json_object(path: Path, limit: int, name: str = "") -> JSON:
     """Read a JSON object; ModelLoadFailed, with `name` for the file, if it is none."""
     try:
-        value = json.loads(read_bounded(path, limit))
-    except (ValueError, RecursionError) as error:
+        value = json_read(read_bounded(path, limit))
+    except ValueError as error:
         raise ModelLoadFailed(
             f"{name or path.name} cannot be read, it is not JSON: {error}"
         ) from error

@@ -7,7 +7,6 @@ limit and, on Linux, a memory limit.
 from __future__ import annotations
 
 import contextlib
-import json
 import resource
 import signal
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from common.jsons import json_read
 from common.types import JSON
 from inference.types import PromptMessage, ToolSpec
 
@@ -65,7 +65,7 @@ def message_plain(message: PromptMessage) -> JSON:
 
 def _arguments(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_read(text)
     except ValueError:
         return text
 

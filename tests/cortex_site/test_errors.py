@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cortex_site.server import BoundedRequest
+from cortex_site.serving.connections import BoundedRequest
 from inference.errors import QueueFull
 from tests.server import CortexServer
 

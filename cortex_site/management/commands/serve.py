@@ -16,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from common.errors import CortexError
 from cortex_site import checks, lifecycle
+from cortex_site.serving.folder import FolderInUse, folder_claim
 from inference import services
 
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         if options["port"] is not None:
             settings.PORT = options["port"]
         self._report([*run_checks(), *checks.database_check(), *checks.redis_check()])
+        self._claim()
         self._migrate()
         if options["model"]:
             self._set_up(f"--model {options['model']}", lifecycle.serve_model, options["model"])
@@ -64,6 +66,15 @@ class Command(BaseCommand):
             self.stderr.write(f"{message.msg}{hint} ({message.id})")
         if errors:
             raise CommandError("Cortex cannot start: see above.")
+
+    def _claim(self) -> None:
+        try:
+            folder_claim()
+        except FolderInUse as error:
+            raise CommandError(
+                f"Cortex runs already on {error}. End that one, set DATA_DIR to another folder, or "
+                "let both use one PostgreSQL database (DATABASE_URL)."
+            ) from error
 
     def _migrate(self) -> None:
         executor = MigrationExecutor(connection)

@@ -12,6 +12,7 @@ from huggingface_hub import constants
 
 from inference import services
 from inference.engines import ENGINES
+from common.errors import DiskFull
 from inference.errors import ModelLoadFailed, ModelNotFound, ModelTooLarge
 from inference.library import hub, sources
 from inference.library.quantizations import choose, files_by_tag, label_of
@@ -114,7 +115,7 @@ def test_what_is_no_gguf_file_is_told_after_its_download(server: Hub, db: None) 
 
 def test_a_disk_that_is_too_small_is_noticed_before(server: Hub) -> None:
     server.lie["Tiny-Q8_0.gguf"] = 10**16
-    with pytest.raises(ModelLoadFailed, match="on the disk"):
+    with pytest.raises(DiskFull, match="on the disk"):
         hub.fetch(f"{REPO}:Q8_0", no_progress)
 
 

@@ -33,9 +33,14 @@ RETRY_SECONDS = 1.0
 SILENCE_SECONDS = 60.0  # between two lines of the log
 PRIVATE = 0o077  # as umask: nobody else may read what we make
 
-databases: set[Path] = set()  # SQLite's files in use, to look for room beside them
+_databases: set[Path] = set()
 _noted_at = float("-inf")
 _lock = threading.Lock()
+
+
+def database_watch(file: Path) -> None:
+    """Look for room beside this file of SQLite's when its errors do not tell."""
+    _databases.add(file)
 
 
 def is_disk_full(exception: BaseException | None) -> bool:
@@ -57,7 +62,7 @@ def _says_full(exception: BaseException) -> bool:
         return exception.errno in NO_ROOM
     if isinstance(exception, sqlite3.Error):
         code = (getattr(exception, "sqlite_errorcode", None) or 0) & 0xFF
-        return code == sqlite3.SQLITE_FULL or (code in VAGUE and any(map(_lacks_room, databases)))
+        return code == sqlite3.SQLITE_FULL or (code in VAGUE and any(map(_lacks_room, _databases)))
     return getattr(exception, "sqlstate", None) == POSTGRESQL_DISK_FULL
 
 

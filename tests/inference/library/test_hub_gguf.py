@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 from huggingface_hub import constants
 
+from common.errors import DiskFull
 from inference import services
 from inference.engines import ENGINES
-from common.errors import DiskFull
 from inference.errors import ModelLoadFailed, ModelNotFound, ModelTooLarge
 from inference.library import hub, sources
 from inference.library.quantizations import choose, files_by_tag, label_of

@@ -12,8 +12,8 @@ from mlx.utils import tree_flatten
 from mlx_lm.models.llama import Model, ModelArgs
 from mlx_lm.utils import load_model, load_tokenizer
 
-from inference.engines.base import EngineConfig
 from common.errors import DiskFull
+from inference.engines.base import EngineConfig
 from inference.errors import ModelLoadFailed
 from inference.library.gguf import model_read
 from inference.mlx_worker.gguf.folder import BLOCK_NAMES, TOP_NAMES, convert

@@ -30,7 +30,6 @@ _kept_open: list[BaseDatabaseWrapper] = []
 def start() -> None:
     """Recover what an earlier process left, and bring the default model up, in the background."""
     _serving.set()
-    _keep_open()
     threading.Thread(target=_begin, name="start", daemon=True).start()
 
 
@@ -46,6 +45,7 @@ def _keep_open() -> None:
 
 def _begin() -> None:
     try:
+        when_there_is_room(_keep_open, "the start")
         when_there_is_room(services.startup, "the start")
         when_there_is_room(runner.startup, "the start")
         _pruner.ensure()

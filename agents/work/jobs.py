@@ -21,6 +21,7 @@ from agents.models import Event, Run
 from agents.work import outcomes
 from agents.work.outcomes import RunOutcome
 from common.disk import RETRY_SECONDS, disk_full_seen
+from common.errors import DiskFull
 from common.text import storable
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class RunWork:
                 self.writer.flush()
                 outcomes.finish(self.run.id, outcome, lease=self.lease)
                 return
-            except DatabaseError as error:
+            except (DatabaseError, DiskFull) as error:
                 is_full = disk_full_seen(error, f"run {self.run.id}")
                 tries_left -= not (is_full and waits_for_room)
                 if not is_full:

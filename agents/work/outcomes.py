@@ -15,6 +15,7 @@ from agents.loops.contract import EventKind, LoopEvent
 from agents.metrics import RUNS
 from agents.models import Event, Run
 from agents.signals import run_finished
+from common.disk import disk_full_seen
 from common.problems import problem_of
 from common.types import JSON
 
@@ -122,9 +123,12 @@ def total_usage(entries: Iterable[Event]) -> JSON:
 
 
 def _announce(run: Run) -> None:
-    """What receivers write is kept with the end of the run; if one fails, the run ends without."""
+    """What receivers write is kept with the end of the run; if one fails, the run ends without. If
+    the disk is full it cannot end yet: it may have room for the end alone, and not for the rest."""
     try:
         with transaction.atomic():
             run_finished.send(sender=Run, run=run)
-    except Exception:
+    except Exception as error:
+        if disk_full_seen(error, f"run {run.id}"):
+            raise
         logger.exception("A receiver failed on the end of run %s", run.id)

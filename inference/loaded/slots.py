@@ -12,6 +12,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 
 from common.cancellation import CancelScope
+from common.disk import disk_full_seen
 from inference.engines.base import Engine
 from inference.errors import ModelTooLarge, QueueFull
 from inference.models import LanguageModel
@@ -71,7 +72,8 @@ def mirror(name: str, **fields: Any) -> None:
     try:
         LanguageModel.objects.filter(name=name).update(**fields)
     except DatabaseError as error:
-        logger.warning("The row of %s is not up to date: %s", name, error)
+        if not disk_full_seen(error, f"the row of {name}"):
+            logger.warning("The row of %s is not up to date: %s", name, error)
 
 
 def speed_note(name: str, engine: str, speed: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from django.db import OperationalError
 
 from agents.log import events
 from agents.models import Run
+from agents.signals import run_finished
 from agents.work import leases
 from common import disk
 from tests.agents.conftest import Runs, finished, idle, text
@@ -103,3 +105,28 @@ def test_a_run_that_goes_on_is_not_taken_for_one_that_was_left_behind(
     gate.set()
     finished(run)
     assert (run.state, run.output) == ("completed", "begun ended")
+
+
+def test_it_does_not_end_without_what_its_receivers_keep(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is copied to its chat as its run ends: there may be room for the one alone."""
+    monkeypatch.setattr(disk, "_noted_at", float("-inf"))
+    full, asked = threading.Event(), []
+    full.set()
+
+    def keep(run: Run, **_: Any) -> None:
+        asked.append(run.id)
+        if full.is_set():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    run_finished.connect(keep)
+    try:
+        run = runs.start(lambda run: iter([text("one")]))
+        eventually(lambda: len(asked) >= 2)
+        assert Run.objects.get(id=run.id).state == "running"
+        full.clear()
+        finished(run)
+        assert (run.state, run.output) == ("completed", "one")
+    finally:
+        run_finished.disconnect(keep)

@@ -21,7 +21,6 @@ from agents.models import Event, Run
 from agents.work import outcomes
 from agents.work.outcomes import RunOutcome
 from common.disk import RETRY_SECONDS, disk_full_seen
-from common.errors import DiskFull
 from common.text import storable
 
 logger = logging.getLogger(__name__)
@@ -63,8 +62,10 @@ class RunWork:
                 self.writer.flush()
                 outcomes.finish(self.run.id, outcome, lease=self.lease)
                 return
-            except (DatabaseError, DiskFull) as error:
+            except Exception as error:
                 is_full = disk_full_seen(error, f"run {self.run.id}")
+                if not is_full and not isinstance(error, DatabaseError):
+                    raise
                 tries_left -= not (is_full and waits_for_room)
                 if not is_full:
                     logger.exception("Ending run %s failed; %d tries left", self.run.id, tries_left)

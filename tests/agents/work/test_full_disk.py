@@ -120,9 +120,12 @@ def test_it_does_not_end_without_what_its_receivers_keep(
         if full.is_set():
             raise OSError(errno.ENOSPC, "No space left on device")
 
+    def loop(run: Run) -> Any:
+        yield text("one")
+
     run_finished.connect(keep)
     try:
-        run = runs.start(lambda run: iter([text("one")]))
+        run = runs.start(loop)
         eventually(lambda: len(asked) >= 2)
         assert Run.objects.get(id=run.id).state == "running"
         full.clear()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest
 
 from chat.models import Conversation, Message
 from chat.services import SAMPLING
+from common.parsers import JSONField
 
 if TYPE_CHECKING:
     ConversationAdminBase = admin.ModelAdmin[Conversation]
@@ -30,6 +32,7 @@ class ConversationAdmin(ConversationAdminBase):
         "created_at", "updated_at", "deleted_at",
     ]  # fmt: skip
     readonly_fields = ["owner", "created_at", "updated_at"]
+    formfield_overrides = {models.JSONField: {"form_class": JSONField}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -37,3 +37,13 @@ def test_messages_are_read_only(owner_client: Client, message: Message) -> None:
 def test_a_conversation_can_be_set_up(owner_client: Client, message: Message) -> None:
     address = f"/admin/chat/conversation/{message.conversation_id}/change/"
     assert "Rivers" in owner_client.get(address).content.decode()
+
+
+@pytest.mark.parametrize("tools", ["{", "[" * 500, "[" * 100_000])
+def test_what_cannot_be_read_is_told_beside_its_field(
+    owner_client: Client, message: Message, tools: str
+) -> None:
+    address = f"/admin/chat/conversation/{message.conversation_id}/change/"
+    answer = owner_client.post(address, {"title": "Lakes", "tools": tools})
+    assert answer.status_code == 200
+    assert "This is not JSON" in answer.content.decode()

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import DatabaseError, connection
 
+from common.disk import is_disk_full
 from cortex_site import settings as settings_module
 from cortex_site.configuration import unknown_variables
 from cortex_site.serving.folder import folder_make_private
@@ -93,7 +94,7 @@ def database_check() -> list[CheckMessage]:
         connection.ensure_connection()
         return []
     except DatabaseError as error:
-        reason = " ".join(str(error).split())
+        reason = "the disk is full" if is_disk_full(error) else " ".join(str(error).split())
         return [
             Error(
                 f"The database cannot be reached: {reason}.",

@@ -23,7 +23,7 @@ from chat.models import Conversation, Message
 from common import disk
 from cortex_site.errors import server_error
 from tests.scripted import ScriptedEngine
-from tests.server import CortexServer, ServerFactory
+from tests.server import CortexServer, ServerDied, ServerFactory
 from tests.waiting import eventually
 from tooling.models import ToolCall
 
@@ -212,6 +212,19 @@ def test_a_server_on_a_full_disk_reads_on_and_heals(
     assert listed.status_code == 200
     assert server.stop() == 0
     assert "Traceback" not in server.log()
+
+
+@pytest.mark.live
+def test_a_server_that_cannot_start_on_a_full_disk_says_why(
+    server_factory: ServerFactory, small_disk: SmallDisk
+) -> None:
+    server = server_factory.make({"DATA_DIR": str(small_disk.folder), "SECRET_KEY": "theirs"})
+    small_disk.fill()
+    with pytest.raises(ServerDied, match=r"(?i)the disk is full") as died:
+        server.start()
+    assert "Traceback" not in str(died.value)
+    small_disk.free()
+    assert server.start()
 
 
 @pytest.mark.live

@@ -14,7 +14,8 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from common.errors import CortexError
+from common.disk import storing
+from common.errors import CortexError, DiskFull
 from cortex_site import checks, lifecycle
 from cortex_site.serving.folder import FolderInUse, folder_claim
 from inference import services
@@ -80,7 +81,11 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Preparing the database")
-            call_command("migrate", verbosity=0, interactive=False)
+            try:
+                with storing("the database"):
+                    call_command("migrate", verbosity=0, interactive=False)
+            except DiskFull as error:
+                raise CommandError("The disk is full: the database is not ready.") from error
         connection.close()
 
     def _set_up(self, option: str, act: Callable[[str], None], value: str) -> None:

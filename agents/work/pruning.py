@@ -75,7 +75,7 @@ def _old() -> list[UUID]:
     old = _ended().filter(finished_at__lt=before)
     thick = _passing().filter(run__in=old.filter(_is_needed()).values("id"))
     whole = old.exclude(_is_needed()).values_list("id", flat=True)
-    return [*whole, *thick.values_list("run_id", flat=True).distinct()]
+    return [*whole, *thick.order_by().values_list("run_id", flat=True).distinct()]
 
 
 def _surplus() -> list[UUID]:

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from common.errors import InvalidRequest
-from common.jsons import MAX_DEPTH, TooDeep, json_read
+from common.jsons import TooDeep, json_read
 
 
 def body_read(text: str, **options: Any) -> Any:
@@ -20,11 +20,9 @@ def body_read(text: str, **options: Any) -> Any:
     InvalidRequest that names what is nested too deeply."""
     try:
         return json_read(text, **options)
-    except TooDeep as error:
-        place = f"{error.member}: it" if error.member else "The JSON"
-        message = f"{place} is nested deeper than {MAX_DEPTH} levels."
-        raise InvalidRequest(message, **({"field": error.member} if error.member else {})) from None
     except ValueError as error:
+        if isinstance(error, TooDeep) and error.member:
+            raise InvalidRequest(f"{error.member}: {error}.", field=error.member) from None
         raise ParseError(f"JSON parse error - {error}") from None
 
 

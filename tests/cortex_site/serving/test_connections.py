@@ -49,6 +49,22 @@ class Served:
         self._process.wait()
 
 
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Served]:
+    """A server that tells the length of bodies, and has little patience."""
+    server = Served("length", *FAST)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Served]:
+    """The same with the patience that it has."""
+    server = Served("length")
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def served() -> Iterator[Callable[..., Served]]:
     made: list[Served] = []
@@ -91,16 +107,14 @@ def told(answer: bytes) -> tuple[int, str]:
         POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n",
     ],
 )
-def test_what_never_comes_is_waited_for_so_long(
-    served: Callable[..., Served], begin: bytes
-) -> None:
-    with served("length", *FAST).open() as sock:
+def test_what_never_comes_is_waited_for_so_long(hasty: Served, begin: bytes) -> None:
+    with hasty.open() as sock:
         sock.sendall(begin)
         assert told(all_of(sock)) == (408, "request_timeout")
 
 
-def test_a_header_that_drips_in_is_not_waited_for(served: Callable[..., Served]) -> None:
-    with served("length", *FAST).open() as sock:
+def test_a_header_that_drips_in_is_not_waited_for(hasty: Served) -> None:
+    with hasty.open() as sock:
         sock.sendall(POST)
         began = time.monotonic()
         while not select.select([sock], [], [], 0.2)[0]:  # a header every now and then
@@ -109,19 +123,19 @@ def test_a_header_that_drips_in_is_not_waited_for(served: Callable[..., Served])
         assert told(all_of(sock)) == (408, "request_timeout")
 
 
-def test_a_connection_that_says_nothing_just_ends(served: Callable[..., Served]) -> None:
-    with served("length", *FAST).open() as sock:
+def test_a_connection_that_says_nothing_just_ends(hasty: Served) -> None:
+    with hasty.open() as sock:
         assert all_of(sock) == b""
 
 
-def test_a_terabyte_is_refused_before_it_comes(served: Callable[..., Served]) -> None:
-    with served("length").open() as sock:
+def test_a_terabyte_is_refused_before_it_comes(patient: Served) -> None:
+    with patient.open() as sock:
         sock.sendall(POST + b"Content-Length: %d\r\n\r\n" % TERABYTE)
         assert told(all_of(sock)) == (413, "body_too_large")
 
 
-def test_chunks_without_end_are_refused_while_they_come(served: Callable[..., Served]) -> None:
-    with served("length", "LINGER_SECONDS=2").open() as sock:
+def test_chunks_without_end_are_refused_while_they_come(patient: Served) -> None:
+    with patient.open() as sock:
         sock.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
         with contextlib.suppress(ConnectionError):
@@ -130,33 +144,31 @@ def test_chunks_without_end_are_refused_while_they_come(served: Callable[..., Se
         assert told(all_of(sock)) == (413, "body_too_large")
 
 
-def test_a_slow_upload_that_makes_progress_is_taken(served: Callable[..., Served]) -> None:
-    with served("length", *FAST).open() as sock:
+def test_a_slow_upload_that_makes_progress_is_taken(hasty: Served) -> None:
+    with hasty.open() as sock:
         sock.sendall(POST + b"Connection: close\r\nContent-Length: 3000\r\n\r\n")
         for _ in range(10):
             time.sleep(0.3)
             sock.sendall(b"x" * 300)
-        assert all_of(sock).endswith(b"3000 3000")
+        assert b"3000 3000" in all_of(sock)
 
 
 @pytest.mark.parametrize("size", [0, 1, 8191, 8192, 100_000, 1_000_000])
-def test_a_body_in_chunks_is_handed_on_with_its_length(
-    served: Callable[..., Served], size: int
-) -> None:
-    url = f"http://127.0.0.1:{served('length').port}/"
+def test_a_body_in_chunks_is_handed_on_with_its_length(patient: Served, size: int) -> None:
+    url = f"http://127.0.0.1:{patient.port}/"
     portions = (b"x" * min(5000, size - start) for start in range(0, size, 5000))
     answer = requests.post(url, data=portions, timeout=30)
     assert answer.text == f"{size} {size}"
 
 
 def test_a_second_request_on_the_connection_has_its_own_time(
-    served: Callable[..., Served],
+    hasty: Served,
 ) -> None:
     request = POST + b"Content-Length: 2\r\n\r\n{}"
-    with served("length", *FAST).open() as sock:
+    with hasty.open() as sock:
         for _ in range(3):
             sock.sendall(request)
-            assert sock.recv(65536).endswith(b"2 2")
+            assert b"2 2" in sock.recv(65536)
             time.sleep(0.7)
         sock.sendall(request[:20])
         assert told(all_of(sock)) == (408, "request_timeout")

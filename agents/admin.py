@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
@@ -17,6 +18,8 @@ from agents.log.coalescing import merged
 from agents.loops.contract import LoopEvent
 from agents.models import Run, Step
 from agents.react.steps import step_of
+from agents.work.pruning import logs_measure
+from tooling.admin import log_limits
 
 
 class StepInline(admin.TabularInline):  # type: ignore[type-arg]  # subscripting fails at run time
@@ -57,6 +60,15 @@ class RunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # subscripting fail
     exclude = ["lease_owner", "lease_until", "last_seq", "cancel_requested"]
     readonly_fields = ["log"]
     inlines = [StepInline]
+    change_list_template = "admin/log_list.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        logs = logs_measure()
+        amount = f"{logs.runs:,} runs with {logs.events:,} entries take {filesizeformat(logs.size)}"
+        told = {"log_amount": f"{amount}. What chats show of their answers stays."}
+        return super().changelist_view(request, {**(extra_context or {}), **log_limits(), **told})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -18,6 +18,7 @@ from agents.log import events
 from agents.loops.contract import EventKind, LoopEvent
 from agents.models import Run
 from agents.work import outcomes, runner
+from common.disk import storing
 from common.errors import InvalidRequest
 from common.text import storable
 from common.types import JSON
@@ -28,6 +29,7 @@ from inference.errors import QueueFull
 DecisionWord = Literal["allow", "deny"]
 
 
+@storing("a run")
 def run_start(
     *,
     owner: User,
@@ -76,6 +78,7 @@ def run_list(
     return runs.exclude(kind__in=[name for name, known in KINDS.items() if known.background])
 
 
+@storing("a run's end")
 def run_cancel(*, run: Run) -> Run:
     """Stop the run, wherever it works; nothing happens to one that has ended. Gives it anew."""
     active = Run.objects.filter(id=run.id, state__in=Run.ACTIVE)
@@ -104,6 +107,7 @@ def prompt_reading(*, run: Run) -> float | None:
     return runner.reading(run.id)
 
 
+@storing("a decision")
 def tool_call_decide(
     *, run: Run, call_id: str, decision: DecisionWord, arguments: JSON | None = None
 ) -> Run:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from chat.models import Conversation, Message
 from chat.services import SAMPLING
 from common.folding import fold
+from common.parsers import JSONField
 
 if TYPE_CHECKING:
     ConversationAdminBase = admin.ModelAdmin[Conversation]
@@ -44,6 +46,7 @@ class ConversationAdmin(FoldedSearch, ConversationAdminBase):
         "created_at", "updated_at", "deleted_at",
     ]  # fmt: skip
     readonly_fields = ["owner", "created_at", "updated_at"]
+    formfield_overrides = {models.JSONField: {"form_class": JSONField}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -13,7 +13,9 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from agents.kinds import KINDS, RunKind
         from agents.signals import run_finished
+        from agents.work.pruning import runs_keep
         from chat.api.openai_bodies import error_format
+        from chat.models import Message
         from chat.receivers import run_keep
         from common.problems import format_register
 
@@ -22,4 +24,5 @@ class ChatConfig(AppConfig):
         )
         KINDS["title"] = RunKind(loop="chat.titles.title_run", renderer="", background=True)
         run_finished.connect(run_keep, dispatch_uid="chat.run_keep")
+        runs_keep(lambda: Message.objects.exclude(run=None).values("run"))
         format_register("/v1", error_format)

@@ -26,7 +26,9 @@ from chat.services import (
     first_words,
 )
 from chat.tree import conversation_path
+from common.disk import storing
 from common.errors import InvalidRequest
+from common.jsons import TooDeep, json_read
 from common.text import storable
 from common.types import JSON
 
@@ -34,7 +36,6 @@ FORMAT, VERSION = "cortex-conversation", 1
 MOST_MESSAGES = 20_000
 LONGEST_NAME = 255  # characters of a model's name
 LONGEST_CALL = 1e9  # seconds
-DEEPEST = 100  # objects and lists in one another
 NOTHING = type(None)
 TYPES: dict[str, tuple[type, ...]] = {
     "title": (str, NOTHING),
@@ -112,6 +113,7 @@ def import_json(*, owner: User, data: bytes) -> Conversation:
     return import_file(owner=owner, data=data)[-1]
 
 
+@storing("a conversation")
 @transaction.atomic
 def import_file(*, owner: User, data: bytes) -> list[Conversation]:
     """Make new conversations from an export of ours, or of another product (`chat.imports`)."""
@@ -131,26 +133,11 @@ def import_file(*, owner: User, data: bytes) -> list[Conversation]:
 def _parse(data: bytes) -> Any:
     """Read JSON whose every text can be stored."""
     try:
-        content = json.loads(data)
-        if _is_too_deep(content):
-            raise RecursionError
-        return storable(content)
-    except RecursionError:
+        return storable(json_read(data))
+    except TooDeep:
         _refuse("file", "This file is nested too deeply to be read.")
     except ValueError:
         _refuse("file", "This file is not JSON, or a part of it is missing.")
-
-
-def _is_too_deep(content: Any) -> bool:
-    level = [content]
-    for _ in range(DEEPEST):
-        level = [
-            child
-            for value in level
-            if isinstance(value, dict | list)
-            for child in (value.values() if isinstance(value, dict) else value)
-        ]
-    return bool(level)
 
 
 def _make(owner: User, content: JSON) -> Conversation:

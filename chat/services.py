@@ -24,6 +24,7 @@ from chat.errors import MessageConflict
 from chat.models import Conversation, Message
 from chat.parts import Part, parts_decode, parts_encode, parts_text
 from chat.tree import newest_leaf, path_read
+from common.disk import storing
 from common.errors import CortexError, InvalidRequest
 from common.text import clean
 from common.types import JSON
@@ -44,12 +45,14 @@ Role = Message.Role
 # --- Conversations -------------------------------------------------------------------------------
 
 
+@storing("a conversation")
 def conversation_create(*, owner: User, **settings: Any) -> Conversation:
     """Make a conversation with nothing in it; also empty the bin of what lies there too long."""
     Conversation.objects.filter(owner=owner, deleted_at__lt=timezone.now() - BIN_KEEPS).delete()
     return Conversation.objects.create(owner=owner, named=bool(settings.get("title")), **settings)
 
 
+@storing("a conversation")
 @transaction.atomic
 def conversation_begin(
     *, owner: User, text: str, by_agent: bool = False, **settings: Any
@@ -127,6 +130,7 @@ def announcements(owner_id: int) -> str:
     return f"chats.{owner_id}"
 
 
+@storing("a conversation")
 def _conversation_update(conversation: Conversation, **values: Any) -> None:
     """Only these columns: a run may be changing others."""
     for name, value in values.items():
@@ -138,6 +142,7 @@ def _conversation_update(conversation: Conversation, **values: Any) -> None:
 # --- Messages ------------------------------------------------------------------------------------
 
 
+@storing("a conversation")
 @transaction.atomic
 def message_send(
     *, conversation: Conversation, text: str, by_agent: bool = False
@@ -159,6 +164,7 @@ def message_send(
     return question, _answer_add(conversation, question, queued=busy)
 
 
+@storing("a conversation")
 @transaction.atomic
 def message_regenerate(*, message: Message) -> Message:
     """Another answer beside this one."""
@@ -170,6 +176,7 @@ def message_regenerate(*, message: Message) -> Message:
     return _answer_add(_lock(message.conversation), question)
 
 
+@storing("a conversation")
 @transaction.atomic
 def message_edit(*, message: Message, text: str) -> Message:
     """Ask the same question in other words, beside the old one, with an answer of its own."""
@@ -182,6 +189,7 @@ def message_edit(*, message: Message, text: str) -> Message:
     return _answer_add(conversation, question)
 
 
+@storing("a conversation")
 @transaction.atomic
 def message_continue(*, message: Message) -> Message:
     """Go on with an answer that broke off, from the text that stands; without one, try again. An
@@ -196,6 +204,7 @@ def message_continue(*, message: Message) -> Message:
     return _run_start(message, before=parts_decode(message.parts))
 
 
+@storing("a conversation")
 @transaction.atomic
 def message_select(*, message: Message) -> Conversation:
     """Show the branch that goes through this message."""
@@ -204,6 +213,7 @@ def message_select(*, message: Message) -> Conversation:
     return conversation
 
 
+@storing("a conversation")
 @transaction.atomic
 def message_discard(*, message: Message) -> Conversation:
     """Take back a question whose answer has not begun."""

@@ -41,6 +41,14 @@ class InvalidRequest(CortexError):
     example_details = {"field": "messages.0.role"}
 
 
+class DiskFull(CortexError):
+    """The disk is full: what was to be stored is not stored. Reading goes on."""
+
+    status = 507
+    code = "disk_full"
+    example = "The disk is full: this was not stored. What is stored can be read; make some room."
+
+
 class RequestCancelled(CortexError):
     """Nobody waits for the answer any more: the request was given up before it began."""
 

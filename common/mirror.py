@@ -11,6 +11,8 @@ from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.models import Model
 
+from common.disk import disk_full_seen
+
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
@@ -46,7 +48,7 @@ class RowMirror:
             return True
 
     def _owe(self, key: Any, fields: dict[str, Any], error: DatabaseError) -> None:
-        if key not in self._owed:
+        if not disk_full_seen(error, f"the row of {key}") and key not in self._owed:
             logger.warning("The row of %s is not up to date, it will be later: %s", key, error)
         with self._guard:
             self._owed[key] = fields

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from django.core.exceptions import (
     PermissionDenied,
@@ -29,9 +29,11 @@ from django.core.exceptions import (
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 
-from common.errors import CortexError
+from common.disk import FULL, disk_full_seen
+from common.errors import CortexError, DiskFull
 from common.types import JSON
 
+Response = TypeVar("Response", bound=HttpResponse)
 logger = logging.getLogger("cortex.errors")
 
 NON_FIELD = ("non_field_errors", "__all__", "detail")
@@ -97,7 +99,17 @@ def problem_of(exception: BaseException, where: str) -> Problem:
             return Problem(413, "body_too_large", "The request body is too large.")
         case SuspiciousOperation():
             return Problem(400, "bad_request", "The request is malformed.")
+    if refusal := foreseen(exception, where):
+        return _domain_problem(refusal, where)
     return internal_error(where, exception)
+
+
+def foreseen(exception: BaseException, where: str) -> CortexError | None:
+    """Give the error that is meant for whoever asked; None for one that nobody expects. The disk
+    may be full wherever something is stored."""
+    if isinstance(exception, CortexError):
+        return exception
+    return DiskFull(FULL) if disk_full_seen(exception, where) else None
 
 
 def _domain_problem(error: CortexError, where: str) -> Problem:
@@ -186,7 +198,14 @@ def error_body(exception: BaseException, origin: Origin) -> JSON:
 def problem_response(problem: Problem, path: str) -> JsonResponse:
     """Answer with the problem as JSON."""
     status, body = formatted(problem, path)
-    return JsonResponse(body, status=status, headers=problem.headers)
+    return logged(JsonResponse(body, status=status, headers=problem.headers), problem)
+
+
+def logged(response: Response, problem: Problem) -> Response:
+    """Keep Django from logging what the log has already."""
+    if problem.id or problem.code == DiskFull.code:
+        response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def refusals_as_json(view: Any) -> Any:
@@ -196,7 +215,10 @@ def refusals_as_json(view: Any) -> Any:
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except CortexError as error:
-            return problem_response(problem_at(error, request), request.path)
+        except Exception as error:
+            refusal = foreseen(error, f"{request.method} {request.path}")
+            if refusal is None:
+                raise
+            return problem_response(problem_at(refusal, request), request.path)
 
     return wrapped

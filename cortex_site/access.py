@@ -24,12 +24,13 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
+from django.urls import resolve
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from common.middleware import Middleware
 from common.problems import Problem
-from cortex_site.errors import is_api, respond
+from cortex_site.errors import NOT_FOUND, is_api, respond
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -126,7 +127,7 @@ class HostAndOriginMiddleware(Middleware):
         if not origin_is_allowed(client):
             message = "Pages of other sites may not do this. ALLOWED_ORIGINS lists those that may."
             return Problem(403, "origin_not_allowed", message)
-        if is_api(request.path) and not _carries_json(client):
+        if is_api(request.path) and not _carries_json(client) and _is_route(request.path):
             message = "Send the body as JSON, with Content-Type: application/json."
             return Problem(415, "unsupported_media_type", message)
         return None
@@ -136,8 +137,13 @@ def _carries_json(client: ClientInfo) -> bool:
     """JSON or no body: other kinds can be sent across sites without the browser asking first."""
     kind = client.headers.get("content-type", "").partition(";")[0].strip().lower()
     empty = client.headers.get("content-length", "") in ("", "0")
-    chunked = "transfer-encoding" in client.headers
+    chunked = "transfer-encoding" in client.headers  # of a server without `BodyLimit`
     return kind == "application/json" or (empty and not chunked)
+
+
+def _is_route(path: str) -> bool:
+    """What is not there is not there, whatever is sent to it."""
+    return resolve(path).url_name != NOT_FOUND
 
 
 class OwnerMiddleware(Middleware):

@@ -13,10 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from common.errors import CortexError
 from common.middleware import Middleware
 from common.openapi import answer, shape
-from common.problems import Problem, formatted, problem_at
+from common.problems import Problem, foreseen, formatted, logged, problem_at
 from common.rest import JSONWhateverAccepted
 from cortex_site import __version__
 from cortex_site.errors import is_api, respond, wants_page
@@ -28,7 +27,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     problem = problem_at(exception, request)
     status, body = formatted(problem, request.path)
     set_rollback()
-    return Response(body, status=status, headers=problem.headers)
+    return logged(Response(body, status=status, headers=problem.headers), problem)
 
 
 class ErrorMiddleware(Middleware):
@@ -36,7 +35,8 @@ class ErrorMiddleware(Middleware):
     a service refuses, or where the method is wrong, for which Django has an empty page."""
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not (is_api(request.path) or isinstance(exception, CortexError)):
+        is_known = foreseen(exception, f"{request.method} {request.path}") is not None
+        if not (is_api(request.path) or is_known):
             return None
         return respond(request, problem_at(exception, request))
 

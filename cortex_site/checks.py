@@ -12,8 +12,10 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from common.disk import is_disk_full
 from cortex_site import settings as settings_module
 from cortex_site.configuration import unknown_variables
+from cortex_site.serving.folder import folder_make_private
 
 TAG = "cortex"
 NAMES = settings_module.env.names | {"ENV_FILE"}  # of all variables that are read
@@ -59,6 +61,24 @@ def data_folder_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessa
 
 
 @register(TAG)
+def privacy_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Make what an earlier version or another program made there private, too."""
+    open_to_others = folder_make_private()
+    if not open_to_others:
+        return []
+    more = f" and {len(open_to_others) - 1} more" if len(open_to_others) > 1 else ""
+    return [
+        Warning(
+            f"Other users of this machine can get at {open_to_others[0]}{more}: the rights cannot "
+            "be changed.",
+            hint="Give the files to the user who runs Cortex, or set DATA_DIR to a folder on a "
+            "disk that knows rights.",
+            id="cortex.W002",
+        )
+    ]
+
+
+@register(TAG)
 def env_file_check(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     for line, name in unknown_variables(settings.ENV_FILE, NAMES):
@@ -75,7 +95,7 @@ def database_check() -> list[CheckMessage]:
         connection.ensure_connection()
         return []
     except DatabaseError as error:
-        reason = " ".join(str(error).split())
+        reason = "the disk is full" if is_disk_full(error) else " ".join(str(error).split())
         return [
             Error(
                 f"The database cannot be reached: {reason}.",

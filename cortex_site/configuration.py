@@ -15,6 +15,7 @@ import environ
 import psutil
 from django.core.exceptions import ImproperlyConfigured
 
+from common.disk import database_watch
 from inference.types import Limit
 
 EMBEDDED_MODEL = "smollm2-135m-instruct"  # the id under which inference.library.sources offers it
@@ -183,6 +184,7 @@ def database(url: str, *, base: Path) -> dict[str, Any]:
         raise _fail("DATABASE_URL", url.split("@")[-1], expected)
     if "sqlite" in config["ENGINE"]:
         config["NAME"] = str(base / config["NAME"])
+        database_watch(Path(config["NAME"]))
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
@@ -12,10 +13,12 @@ from django.utils.encoding import escape_uri_path
 from django.utils.http import escape_leading_slashes
 
 from common.middleware import Middleware
-from common.problems import Problem, internal_error, problem_response
+from common.problems import Problem, internal_error, logged, problem_of, problem_response
 
 API_PREFIXES = ("/api/", "/v1/")
 API_PATHS = ("/api", "/v1", "/ask", "/health", "/openapi.json", "/metrics")
+
+NOT_FOUND = "api-not-found"  # the route of all API paths that are none
 
 TITLES = {
     400: "That request cannot be read",
@@ -50,9 +53,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
         response = _page(request, problem)
         for name, value in problem.headers.items():
             response[name] = value
-    if problem.id:
-        response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log it again
-    return response
+    return logged(response, problem)
 
 
 def _page(request: HttpRequest, problem: Problem) -> HttpResponse:
@@ -106,7 +107,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return respond(request, internal_error(f"{request.method} {request.path}"))
+    """Answer what no view and no middleware has answered: the exception is being handled."""
+    where, exception = f"{request.method} {request.path}", sys.exception()
+    return respond(request, problem_of(exception, where) if exception else internal_error(where))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

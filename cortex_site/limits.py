@@ -18,8 +18,16 @@ from cortex_site.security import policy
 ASGIApplication = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
 
+def too_large() -> Problem:
+    """Tell that a body is over DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    message = f"The request body is too large: at most {limit // 2**20} MB are taken."
+    return Problem(413, "body_too_large", message, details={"limit_bytes": limit})
+
+
 class BodyLimit:
-    """Answers 413 to a body over DATA_UPLOAD_MAX_MEMORY_SIZE; hands on what is within it."""
+    """Answers 413 to a body over DATA_UPLOAD_MAX_MEMORY_SIZE; hands on what is within it, with its
+    length: the REST framework and Django's forms take a body that announces none for no body."""
 
     def __init__(self, application: ASGIApplication) -> None:
         self.application = application
@@ -40,6 +48,7 @@ class BodyLimit:
             if not message.get("more_body", False):
                 break
         messages.reverse()
+        scope = {**scope, "headers": _with_length(scope["headers"], size)}
 
         async def replay() -> Any:
             return messages.pop() if messages else await receive()
@@ -47,11 +56,8 @@ class BodyLimit:
         await self.application(scope, replay, send)
 
     async def _refuse(self, scope: dict[str, Any], send: Any) -> None:
-        megabytes = self.limit // 2**20
-        message = f"The request body is too large: at most {megabytes} MB are taken."
-        problem = Problem(413, "body_too_large", message, details={"limit_bytes": self.limit})
         request = ASGIRequest({**scope, "query_string": b""}, BytesIO())
-        response = respond(request, problem)
+        response = respond(request, too_large())
         response["Content-Security-Policy"] = policy(request.path)
         response["Connection"] = "close"
         headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
@@ -63,6 +69,15 @@ def _announced(scope: dict[str, Any]) -> int:
     """The Content-Length, 0 where there is none that makes sense."""
     values = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(values[0]) if values and values[0].isdigit() else 0
+
+
+def _with_length(headers: Any, size: int) -> list[tuple[bytes, bytes]]:
+    """The headers of the body as it is now: read to its end, and no longer in chunks."""
+    framing = (b"content-length", b"transfer-encoding")
+    if not any(name in framing for name, _ in headers):
+        return list(headers)
+    others = [(name, value) for name, value in headers if name not in framing]
+    return [*others, (b"content-length", str(size).encode())]
 
 
 refuse_socket = re_path("", WebsocketDenier.as_asgi())  # last: any other path is refused, not a 500

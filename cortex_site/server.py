@@ -13,36 +13,23 @@ from typing import Any
 
 import daphne.server
 from daphne.endpoints import build_endpoint_description_strings
-from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 from twisted.internet import defer, reactor
+
+from cortex_site.serving.connections import (
+    BoundedFactory,
+    BoundedWebSocketFactory,
+    pieces,
+    room_for_more,
+)
 
 logger = logging.getLogger("cortex.server")
 requests_logger = logging.getLogger("cortex.requests")
 
 STOP_SECONDS = 4.0  # for open requests and streams to end after they were cancelled
 FORCE_SECONDS = 8.0  # after which the process ends whatever hangs
-
-
-class BoundedRequest(WebRequest):
-    """A request of which no more is kept than `BodyLimit` needs to refuse it.
-
-    Twisted stores a body in full, on disk if need be, before anybody can look at it.
-    """
-
-    def handleContentChunk(self, data: bytes) -> None:
-        room = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1 - self.content.tell()
-        if room > 0:
-            super().handleContentChunk(data[:room])
-
-
-class BoundedFactory(HTTPFactory):
-    def buildProtocol(self, addr: Any) -> Any:
-        protocol = super().buildProtocol(addr)
-        protocol.requestFactory = BoundedRequest
-        return protocol
 
 
 class CortexServer(Server):
@@ -80,8 +67,16 @@ class CortexServer(Server):
         """Serve until a signal ends it; `failure` is set if it could not even begin."""
         signal.signal(signal.SIGINT, self._signalled)
         signal.signal(signal.SIGTERM, self._signalled)
-        daphne.server.HTTPFactory = BoundedFactory  # Daphne offers no parameter for it
+        daphne.server.HTTPFactory = BoundedFactory  # Daphne offers no parameters for them
+        daphne.server.WebSocketFactory = BoundedWebSocketFactory
         super().run()
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Send; what sends more waits until the client has taken it."""
+        for piece in pieces(message):
+            await super().handle_reply(protocol, piece)
+            if piece.get("more_body") or piece["type"] == "websocket.send":
+                await room_for_more(protocol)
 
     def listen_success(self, port: Any) -> None:
         address = port.getHost()

@@ -4,8 +4,11 @@ import sys
 from pathlib import Path
 
 from agents.limits import DEFAULT_ITERATIONS, MOST_ITERATIONS
+from common.disk import umask_private
 from cortex_site import __version__, configuration
 from inference.types import LIMITS, Sampling
+
+umask_private()  # whatever this process makes is its user's own
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -23,6 +26,8 @@ LOG_LEVEL = configuration.choice(
 )
 
 DATA_DIR = configuration.folder(env, "DATA_DIR", "var", base=BASE_DIR)
+LOG_KEEP_DAYS = configuration.integer(env, "LOG_KEEP_DAYS", 90, low=0)  # 0 is for ever
+LOG_KEEP_SIZE = configuration.size(env, "LOG_KEEP_SIZE", 2 << 30)  # 0 is no limit
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{DATA_DIR / 'cortex.sqlite3'}")
 REDIS_URL = env.str("REDIS_URL", "")
 SECRET_KEY = env.str("SECRET_KEY", "") or configuration.secret_key(DATA_DIR / "secret_key")
@@ -145,6 +150,7 @@ WHITENOISE_ROOT = BASE_DIR / "static" / "root"  # what is asked for at the root:
 WHITENOISE_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes of a request body
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE  # none of which goes to the disk
 
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS

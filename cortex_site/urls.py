@@ -8,6 +8,7 @@ import chat.urls
 import inference.urls
 import tooling.urls
 from cortex_site import api, docs, health
+from cortex_site.errors import NOT_FOUND
 from cortex_site.metrics import metrics
 
 APPS = [chat.urls, agents.urls, tooling.urls, inference.urls]
@@ -26,7 +27,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *(path("", include(app.api_urlpatterns)) for app in APPS),
     *(path("", include(app)) for app in APPS),
-    re_path(r"^(?:api|v1)(?:/.*)?$", api.not_found),
+    re_path(r"^(?:api|v1)(?:/.*)?$", api.not_found, name=NOT_FOUND),
 ]
 
 handler400 = "cortex_site.errors.bad_request"

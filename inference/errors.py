@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from common.errors import CortexError
+from common.errors import CortexError, DiskFull
 
 
 class ModelNotFound(CortexError):
@@ -118,6 +118,7 @@ GENERATION_ERRORS: tuple[type[CortexError], ...] = (  # what every route that ge
     ModelTooLarge,
     ContextOverflow,
     HubUnreachable,
+    DiskFull,
     ModelLoadFailed,
     GenerationFailed,
     RemoteEngineError,

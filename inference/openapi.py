@@ -7,7 +7,7 @@ from functools import partial
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
-from common.errors import InvalidRequest
+from common.errors import DiskFull, InvalidRequest
 from common.openapi import InternalError, NotAllowed, answer, route, shape
 from inference.errors import (
     HubUnreachable,
@@ -140,7 +140,7 @@ ID = OpenApiParameter(
     examples=[OpenApiExample("With __", "mlx-community__Llama-3.2-3B-Instruct-4bit")],
 )
 COMMON = (InvalidRequest, ModelNotFound, InternalError)
-LOADING = (NotAllowed, ModelBusy, ModelTooLarge, HubUnreachable, ModelLoadFailed)
+LOADING = (NotAllowed, DiskFull, ModelBusy, ModelTooLarge, HubUnreachable, ModelLoadFailed)
 _route = partial(route, "models")
 _one = partial(_route, parameters=[ID])
 
@@ -152,15 +152,16 @@ model_search = _route(
     parameters=[SearchSerializer],
 )
 model_get = _one("models_retrieve", answer(ModelShape, "The model", LLAMA), *COMMON)
-model_delete = _one("models_delete", {204: None}, *COMMON, NotAllowed)
-model_unload = _one("models_unload", _changed, *COMMON, NotAllowed)
-model_pause = _one("models_pause", _changed, *COMMON, NotAllowed)
-model_dismiss = _one("models_dismiss", _changed, *COMMON, NotAllowed)
-model_default = _one("models_default", _changed, *COMMON, NotAllowed)
+CHANGING = (*COMMON, NotAllowed, DiskFull)
+model_delete = _one("models_delete", {204: None}, *CHANGING)
+model_unload = _one("models_unload", _changed, *CHANGING)
+model_pause = _one("models_pause", _changed, *CHANGING)
+model_dismiss = _one("models_dismiss", _changed, *CHANGING)
+model_default = _one("models_default", _changed, *CHANGING)
 model_engine = _one(
     "models_engine",
     _changed,
-    *(*COMMON, NotAllowed),
+    *CHANGING,
     takes=EngineSerializer,
     asks={
         "MLX": {"engine": "mlx"},

@@ -5,16 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.utils.text import Truncator
 
 from common.users import user_of
 from tooling import services
 from tooling.builtin.web_search import unknown_backends
+from tooling.journal import calls_size
 from tooling.models import SearchSettings, Tool, ToolCall
+
+
+def log_limits() -> dict[str, str]:
+    """Tell how long a log is kept, for a page that shows it."""
+    days, size = settings.LOG_KEEP_DAYS, settings.LOG_KEEP_SIZE
+    rules = []
+    if days:
+        rules.append(f"after {days} days")
+    if size:
+        rules.append(f"the oldest first when all take more than {filesizeformat(size)}")
+    kept = f"They are removed {', and '.join(rules)}." if rules else "They are kept for ever."
+    return {"log_limits": f"{kept} LOG_KEEP_DAYS and LOG_KEEP_SIZE say so."}
 
 
 @admin.register(Tool)
@@ -80,6 +95,14 @@ class ToolCallAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ["caller"]
     search_fields = ["tool", "error", "run"]
     date_hierarchy = "created_at"
+    change_list_template = "admin/log_list.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        size = filesizeformat(calls_size())
+        told = {"log_amount": f"{ToolCall.objects.count():,} calls take {size}."}
+        return super().changelist_view(request, {**(extra_context or {}), **log_limits(), **told})
 
     @admin.display(description="seconds", ordering="duration_seconds")
     def seconds(self, call: ToolCall) -> str:

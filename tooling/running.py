@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connections
 
 from common.cancellation import CancelScope, cancellable, on_cancel
+from common.jsons import json_read
 from common.text import clean
 from common.types import JSON
 from tooling.base import BaseTool, ToolResult, stop_signal
@@ -125,6 +126,7 @@ def _checked(tool: BaseTool, result: Any) -> ToolResult:
         return ToolResult(success=False, error=f"{tool.name} gave a {kind}, not a ToolResult.")
     try:
         text = json.dumps(result.result, ensure_ascii=False, default=str)
+        value = json_read(clean(text), parse_constant=str)
     except (TypeError, ValueError, RecursionError) as error:
         return ToolResult(success=False, error=f"{tool.name} gave what JSON cannot hold: {error}")
     if len(text) > MAX_RESULT:
@@ -132,7 +134,7 @@ def _checked(tool: BaseTool, result: Any) -> ToolResult:
         return ToolResult(success=False, error=f"The result of {tool.name} is too long: {size}.")
     return replace(
         result,
-        result=json.loads(clean(text), parse_constant=str),
+        result=value,
         error=None if result.error is None else clean(str(result.error)),
         untrusted=result.untrusted or tool.untrusted,
     )

@@ -5,22 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from threading import Thread
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.models import QuerySet
+from django.utils import timezone
 
+from common.disk import storing
 from common.metrics import UNKNOWN
 from common.types import JSON
 from inference.types import ToolSpec
 from tooling.base import BaseTool, ToolParameter, ToolResult
 from tooling.builtin import initialize_tools
 from tooling.errors import ToolDisabled, ToolError, ToolNotAllowed, ToolNotFound
-from tooling.journal import call_begin, call_finish, cancel_watch
+from tooling.journal import call_begin, call_finish, calls_prune, cancel_watch
 from tooling.metrics import CALLS
 from tooling.models import Tool, ToolCall
 from tooling.registry import ToolRegistry
@@ -104,6 +109,7 @@ def tool_disable(*, name: str, by: User) -> ToolInfo:
     return tool_configure(name=name, by=by, enabled=False)
 
 
+@storing("a tool's switches")
 def tool_configure(
     *, name: str, by: User, enabled: bool | None = None, admins_only: bool | None = None
 ) -> ToolInfo:
@@ -127,6 +133,7 @@ def may_change_tools(user: User) -> bool:
     return user.has_perm("tooling.change_tool")
 
 
+@storing("a tool call")
 def tool_execute(
     *,
     name: str,
@@ -168,6 +175,7 @@ def tool_call_result(*, run: UUID, step: int) -> ToolResult | None:
     return ToolResult(False, error=CUT_OFF, cut_off=True)
 
 
+@storing("a tool call")
 def tool_call_start(*, name: str, arguments: JSON, caller: User) -> ToolCall:
     """Run a tool in the background; its ToolCall tells what becomes of it. Raises as
     `tool_execute` does."""
@@ -197,11 +205,20 @@ def tool_call_get(*, id: UUID, caller: User) -> ToolCall:
     return call
 
 
+@storing("a tool call")
 def tool_call_cancel(*, id: UUID, caller: User) -> ToolCall:
     """Ask for a call to end, in whichever process it runs. Raises ToolNotFound."""
     call = tool_call_get(id=id, caller=caller)
     ToolCall.objects.filter(id=id, state=ToolCall.State.RUNNING).update(cancel_requested=True)
     return call
+
+
+def tool_calls_prune(*, spared: QuerySet[Any, Any]) -> int:
+    """Remove from the log what is older, and more, than LOG_KEEP_DAYS and LOG_KEEP_SIZE want, but
+    the calls of runs with `spared` ids; gives how many went."""
+    days = settings.LOG_KEEP_DAYS
+    before = timezone.now() - timedelta(days=days) if days else None
+    return calls_prune(before=before, limit=settings.LOG_KEEP_SIZE, spared=spared)
 
 
 def tool_rows() -> dict[str, Tool]:

@@ -17,6 +17,7 @@ from agents.errors import RunEnded
 from agents.log import wakeups
 from agents.loops.contract import EventKind, LoopEvent
 from agents.models import Event, Run, Step
+from common.disk import disk_full_seen
 from common.text import storable
 from common.types import JSON
 
@@ -120,8 +121,9 @@ def _with_sound_connection(function: Callable[..., T], *args: Any) -> T:
     """After a database error the connection may be broken: try once more with a new one."""
     try:
         return function(*args)
-    except DatabaseError:
-        logger.warning("Reading a run's log failed; trying once more", exc_info=True)
+    except DatabaseError as error:
+        if not disk_full_seen(error, "a run's log"):
+            logger.warning("Reading a run's log failed; trying once more", exc_info=True)
         connections.close_all()
         return function(*args)
 

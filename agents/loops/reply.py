@@ -22,6 +22,7 @@ from agents.loops.contract import (
 )
 from agents.loops.control import cancel_check, closing
 from common.errors import CortexError
+from common.jsons import json_read
 from inference.types import Delta, GenerationRequest, PromptMessage, WrittenCall
 from tooling.base import ToolResult
 from tooling.results import result_for_model
@@ -179,8 +180,8 @@ class _Answer:
 def _execute(call: WrittenCall, execute: Execute) -> ToolResult:
     """Whatever happens is a result: the model reads it, and can do better."""
     try:
-        arguments = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError) as error:
+        arguments = json_read(call.arguments or "{}")
+    except ValueError as error:
         return ToolResult(False, error=f"The arguments are not valid JSON: {error}.")
     if not isinstance(arguments, dict):
         return ToolResult(False, error="The arguments must be a JSON object.")

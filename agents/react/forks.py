@@ -17,6 +17,7 @@ from agents.react.observations import observation_read
 from agents.react.parser import FINISH
 from agents.react.steps import ACTING, OBSERVING, StepRecord, step_data
 from agents.work import runner
+from common.disk import storing
 from common.errors import InvalidRequest
 from common.types import JSON
 from tooling.services import tool_specs
@@ -40,6 +41,7 @@ class StepEdit:
         return any(part is not None for part in (self.thought, self.action, self.action_input))
 
 
+@storing("a run")
 def run_resume(*, run: Run) -> Run:
     """Go on with an agent run after its last committed step; no recorded tool call is made again.
 
@@ -63,6 +65,7 @@ def run_resume(*, run: Run) -> Run:
     return run
 
 
+@storing("a run")
 def run_fork(*, run: Run, owner: User, step: int, edit: StepEdit) -> Run:
     """Make a new run that shares the steps before `step` and goes its own way from there.
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.jsons import TooDeep, depth_check
 from common.types import JSON
 from inference.types import ToolSpec
 
@@ -153,7 +154,11 @@ def _read_value(text: str) -> Any:
     if start < 0:
         return None
     try:
-        return json.JSONDecoder(strict=False).raw_decode(body[start:])[0]
+        value = json.JSONDecoder(strict=False).raw_decode(body[start:])[0]
+        depth_check(value)
+        return value
+    except (TooDeep, RecursionError):
+        return None
     except ValueError:
         pass
     for end in (match.end() for match in re.finditer(r"\}", body)):

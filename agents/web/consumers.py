@@ -17,6 +17,7 @@ from agents.log.frames import html_frames, json_frames
 from agents.models import HIGHEST_SEQ
 from agents.services import run_get
 from common.errors import CortexError, InvalidRequest
+from common.jsons import json_read
 from common.problems import error_body
 
 MALFORMED, NOT_FOUND, TOO_SLOW, BROKEN = 4400, 4404, 4408, 1011  # close codes
@@ -45,7 +46,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            is_ack = json.loads(text_data or "")["type"] == "ack"
+            is_ack = json_read(text_data or "")["type"] == "ack"
         except (ValueError, TypeError, KeyError):
             is_ack = False
         if is_ack:

@@ -22,6 +22,7 @@ from agents.loops.control import Control
 from agents.models import Event, Run
 from agents.work import outcomes
 from agents.work.outcomes import RunOutcome
+from common.disk import disk_full_seen, is_disk_full
 from common.text import storable
 
 logger = logging.getLogger(__name__)
@@ -58,12 +59,16 @@ class RunWork:
 
     def end(self, outcome: RunOutcome) -> None:
         """Write what is pending, then end the run; tried again when the database fails. What it
-        does not take even so is `owed`, and made up for with `settle`."""
+        does not take even so, as while the disk is full, is `owed`, and made up for with
+        `settle`."""
         self.owed = outcome
         try:
             patiently(self.settle)
-        except DatabaseError:
-            logger.exception("The end of run %s is written later", self.run.id)
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            if not disk_full_seen(error, f"run {self.run.id}"):
+                logger.exception("The end of run %s is written later", self.run.id)
 
     def settle(self) -> None:
         """Write the end that is owed. Raises what the database raises, and RunEnded."""
@@ -154,13 +159,21 @@ class RunWork:
         return None
 
 
+def may_pass(error: Exception) -> bool:
+    """Tell whether the same write may be taken later: the database fails, or the disk is full."""
+    return isinstance(error, DatabaseError) or is_disk_full(error)
+
+
 def patiently(write: Callable[[], T]) -> T:
     """Call a write that the database may refuse for a moment, so often as makes sense."""
     for _ in range(TRIES - 1):
         try:
             return write()
-        except DatabaseError as error:
-            logger.warning("The database refused a write, which is tried again: %s", error)
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            if not disk_full_seen(error, "a run"):
+                logger.warning("The database refused a write, which is tried again: %s", error)
             connections.close_all()
             time.sleep(TRY_AGAIN_SECONDS)
     return write()

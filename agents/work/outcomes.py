@@ -15,6 +15,7 @@ from agents.loops.contract import EventKind, LoopEvent
 from agents.metrics import RUNS
 from agents.models import Event, Run
 from agents.signals import run_finished
+from common.disk import disk_full_seen
 from common.problems import problem_of
 from common.types import JSON
 
@@ -123,11 +124,14 @@ def total_usage(entries: Iterable[Event]) -> JSON:
 
 def _announce(run: Run) -> None:
     """What receivers write is kept with the end of the run; if one fails, the run ends without. A
-    database that fails for a while is no fault of theirs: then all of it is tried again."""
+    database that fails for a while, or a full disk, is no fault of theirs: then all of it is tried
+    again."""
     try:
         with transaction.atomic():
             run_finished.send(sender=Run, run=run)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
+    except Exception as error:
+        if disk_full_seen(error, f"run {run.id}"):
+            raise
         logger.exception("A receiver failed on the end of run %s", run.id)

@@ -18,14 +18,14 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import connections
 
 from agents.errors import RunEnded
 from agents.models import Run
 from agents.work import leases, outcomes
-from agents.work.jobs import ABORT_SECONDS, GRACE_SECONDS, RunWork
+from agents.work.jobs import ABORT_SECONDS, GRACE_SECONDS, RunWork, may_pass
 from agents.work.ticker import Ticker
+from common.disk import disk_full_seen
 from inference.engines.base import QueuePosition
 
 logger = logging.getLogger(__name__)
@@ -112,8 +112,9 @@ class Runner:
         try:
             while self._take_next():
                 pass
-        except Exception:
-            logger.exception("A runner thread failed")
+        except Exception as error:
+            if not disk_full_seen(error, "taking a run"):
+                logger.exception("A runner thread failed")
             self._leave()
         finally:
             connections.close_all()
@@ -188,8 +189,9 @@ class Runner:
                 job.writer.flush_if_due()
             except RunEnded:
                 job.control.cancel()
-            except Exception:
-                logger.exception("The text of run %s could not be written", job.run.id)
+            except Exception as error:
+                if not disk_full_seen(error, f"run {job.run.id}"):
+                    logger.exception("The text of run %s could not be written", job.run.id)
 
     def _tend(self) -> None:
         jobs, now = self._snapshot(), time.monotonic()
@@ -201,7 +203,7 @@ class Runner:
         held = [*jobs, *self._owing]
         if held and now - self._renewed_at >= RENEW_SECONDS:
             leases.renew(job.lease for job in held)
-            self._renewed_at = now
+            self._renewed_at = now  # only now: a sweep takes runs whose leases have lapsed
         self._settle()
         if self._serving and now - self._swept_at >= SWEEP_SECONDS:
             self._sweep()
@@ -219,12 +221,12 @@ class Runner:
         for job in list(self._owing):
             try:
                 job.settle()
-            except DatabaseError:  # told when it failed first
-                connections.close_all()
-                continue
             except RunEnded:
                 logger.info("Run %s was ended elsewhere", job.run.id)
-            except Exception:
+            except Exception as error:
+                if may_pass(error):  # told when it failed first
+                    connections.close_all()
+                    continue
                 logger.exception("The end of run %s cannot be written", job.run.id)
             with self._lock:
                 self._owing.remove(job)

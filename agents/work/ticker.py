@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from django.db import connections
 
+from common.disk import disk_full_seen
+
 logger = logging.getLogger(__name__)
 
 FAILED_SECONDS = 1.0  # to the next call after one that failed
@@ -38,9 +40,9 @@ class Ticker:
             try:
                 self._tick()
                 fails = False
-            except Exception:
-                if not fails:  # a database that is away for an hour is one message
-                    logger.exception("%s failed; it goes on", self._name)
+            except Exception as error:
+                if not disk_full_seen(error, self._name) and not fails:
+                    logger.exception("%s failed; it goes on", self._name)  # once while it fails
                 fails = True
                 connections.close_all()  # a broken connection must not stay
             pause.wait(max(self._interval, FAILED_SECONDS) if fails else self._interval)

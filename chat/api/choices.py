@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from chat.api.answers import AnswerStream
+from common.bridge import AHEAD
 from inference.types import Completion, Delta
 
 Item = tuple[int, Delta | Exception | None]
@@ -26,7 +27,7 @@ async def merged(answers: Sequence[AnswerStream]) -> AsyncGenerator[tuple[int, D
 
     The first error ends all of them.
     """
-    queue: asyncio.Queue[Item] = asyncio.Queue()
+    queue: asyncio.Queue[Item] = asyncio.Queue(AHEAD)  # a slow reader holds all of them
     tasks = [asyncio.create_task(_feed(queue, *pair)) for pair in enumerate(answers)]
     left = len(tasks)
     try:
@@ -46,8 +47,8 @@ async def merged(answers: Sequence[AnswerStream]) -> AsyncGenerator[tuple[int, D
 async def _feed(queue: asyncio.Queue[Item], index: int, answer: AnswerStream) -> None:
     try:
         async for delta in answer:
-            queue.put_nowait((index, delta))
+            await queue.put((index, delta))
     except Exception as error:  # noqa: BLE001  it is raised again by whoever reads
-        queue.put_nowait((index, error))
+        await queue.put((index, error))
     else:
-        queue.put_nowait((index, None))
+        await queue.put((index, None))

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException
 
 from chat.api.answers import AnswerStream, Frame, frames
 from chat.api.serializers import ChatRequestSerializer
 from common.errors import CortexError, InvalidRequest
+from common.parsers import body_read
 from common.problems import error_body
 from common.sse import heartbeats
 from inference.types import GenerationRequest
@@ -152,10 +153,7 @@ def _parse(text: str | None) -> Frame:
         raise InvalidRequest("Frames are JSON text, not binary.")
     if len(text.encode()) > MAX_FRAME_BYTES:
         raise FrameTooLarge("The frame is too large.", limit_bytes=MAX_FRAME_BYTES)
-    try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ParseError("The frame is not JSON.") from None
+    frame = body_read(text)
     if not isinstance(frame, dict):
         raise InvalidRequest("A frame is a JSON object.")
     return frame

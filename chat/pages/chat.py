@@ -6,7 +6,6 @@ redirect to one.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +31,7 @@ from chat.rendering.presenting import message_view
 from chat.search import Query, query_read
 from chat.tree import path_ids, siblings_read
 from common.errors import CortexError, InvalidRequest
+from common.jsons import json_read
 from common.pages import PageRequest
 from common.problems import problem_at, refusals_as_json
 from common.types import JSON
@@ -280,8 +280,8 @@ def call_decide(request: PageRequest, key: UUID, call_id: str) -> HttpResponse:
 
 def _arguments(text: str) -> JSON:
     try:
-        arguments = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
+        arguments = json_read(text or "{}")
+    except ValueError as error:
         message = f"arguments: this is not JSON ({error})."
         raise InvalidRequest(message, field="arguments") from error
     if not isinstance(arguments, dict):

@@ -17,6 +17,7 @@ from chat.parts import Part, Reply, parts_decode, parts_text, reply_fold
 from chat.rendering import markdown
 from chat.services import message_can_continue, message_is_unfinished
 from chat.tree import Siblings, siblings_read
+from common.jsons import json_read
 
 ALONE = Siblings()
 TOOL_STATES = {"waiting": "Waits for you", "running": "Running", "pending": "Running"}
@@ -53,10 +54,7 @@ class PartView:
         parsed = _parsed(self.part.arguments)
         if isinstance(parsed, dict) and without:
             parsed = {name: value for name, value in parsed.items() if name not in without}
-        try:
-            return json.dumps(parsed, indent=2, ensure_ascii=False) if parsed else ""
-        except RecursionError:
-            return ""
+        return json.dumps(parsed, indent=2, ensure_ascii=False) if parsed else ""
 
     @property
     def result(self) -> str:
@@ -138,8 +136,8 @@ class MessageView:
 def _parsed(text: str) -> Any:
     """None for what is no JSON, or nested beyond all reason: models write anything."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_read(text)
+    except ValueError:
         return None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 
+from common.disk import disk_full_seen
 from inference.library import embedded, hub
 from inference.library.engines import engine_for
 from inference.library.facts import FACTS
@@ -58,7 +59,8 @@ def catalogue_follow() -> None:
     try:
         catalogue_sync()
     except DatabaseError as error:
-        logger.warning("The list of models may be out of date: %s", error)
+        if not disk_full_seen(error, "the list of models"):
+            logger.warning("The list of models may be out of date: %s", error)
 
 
 def model_add(model: Found) -> LanguageModel:

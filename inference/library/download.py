@@ -13,7 +13,6 @@ place in the cache where the client looks for them.)
 
 from __future__ import annotations
 
-import errno
 import glob
 import hashlib
 import json
@@ -47,7 +46,8 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
 )
 from tqdm.std import tqdm  # type: ignore[import-untyped]
 
-from common.errors import CortexError, to_wire
+from common.disk import NO_ROOM
+from common.errors import CortexError, DiskFull, to_wire
 from common.types import JSON
 from inference.errors import HubUnreachable, ModelLoadFailed, ModelNotFound
 from inference.library.ids import repository_of, tag_of
@@ -188,7 +188,7 @@ def _verify(name: str, partial: Path, etag: str) -> None:
 def _check_disk(name: str, needed: int, cache: Path) -> None:
     free = shutil.disk_usage(cache).free
     if needed + DISK_MARGIN > free:
-        raise ModelLoadFailed(
+        raise DiskFull(
             f"{name} needs {needed / 1e9:.1f} GB on the disk; {free / 1e9:.1f} GB are free.",
             needed_bytes=needed,
             free_bytes=free,
@@ -214,8 +214,8 @@ def _explain(name: str, error: BaseException) -> CortexError:
             )
         if isinstance(link, RepositoryNotFoundError):
             return ModelNotFound(f"The hub has no model {name!r}.", model=name)
-        if isinstance(link, OSError) and link.errno == errno.ENOSPC:
-            return ModelLoadFailed(f"The disk is full: {name} could not be downloaded.")
+        if isinstance(link, OSError) and link.errno in NO_ROOM:
+            return DiskFull(f"The disk is full: {name} could not be downloaded.")
         if "Consistency check failed" in str(link):
             return ModelLoadFailed(f"The download of {name} broke off: try again.")
         if isinstance(link, httpx2.HTTPError | OfflineModeIsEnabled | ConnectionError):

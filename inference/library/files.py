@@ -4,12 +4,12 @@ for good, since a named pipe would be waited for without end."""
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from common.jsons import json_read
 from common.types import JSON
 from inference.errors import ModelLoadFailed
 
@@ -59,8 +59,8 @@ def json_object(path: Path, limit: int, name: str = "") -> JSON:
     if not content.strip():
         raise ModelLoadFailed(f"{name or path.name} is empty.")
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        value = json_read(content)
+    except ValueError as error:
         raise ModelLoadFailed(
             f"{name or path.name} cannot be read, it is not JSON: {error}"
         ) from error

@@ -7,12 +7,12 @@ process and the model's own ask the same question here, so that both give the sa
 from __future__ import annotations
 
 import contextlib
-import json
 import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from common.jsons import json_read
 from common.types import JSON
 from inference.errors import ModelLoadFailed
 from inference.library.files import json_object, open_regular, regular_check
@@ -119,7 +119,7 @@ def _check_safetensors(file: Path) -> None:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > HEADER_LIMIT:
                 raise ValueError("absurd header length")
-            header = json.loads(stream.read(length))
+            header = json_read(stream.read(length))
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
         size = 8 + length + max(ends, default=0)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error) as error:

@@ -26,6 +26,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import repo_folder_name
 
 from common.cancellation import on_cancel
+from common.disk import users_umask
 from common.errors import from_wire
 from common.types import JSON
 from inference.engines.base import Progress
@@ -57,8 +58,7 @@ def fetch(name: str, progress: Progress) -> Path:
     """Give the model's folder in the cache, or its GGUF file (of a split one the first part),
     downloaded first if it is not whole there.
 
-    Raises ModelNotFound, HubUnreachable, and ModelLoadFailed when the download breaks or the disk
-    is too full.
+    Raises ModelNotFound, HubUnreachable, ModelLoadFailed when the download breaks, and DiskFull.
     """
     place = cached_at(name)
     if place is None:
@@ -162,7 +162,12 @@ def _download(name: str, progress: Progress) -> Path:
         constants.ENDPOINT,
     ]
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        umask=users_umask(),  # the hub's cache is not ours alone
     ) as child:
         forget = on_cancel(child.kill)
         try:

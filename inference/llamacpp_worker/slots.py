@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LEAST_TOKENS = 64  # shorter beginnings are computed faster than they are read
 OTHERS_WORTH = 0.25  # a token of somebody else's conversation, beside one that is saved here
+RETRY_SECONDS = 60.0  # without writing, after the disk has refused
 IDLE_TOKENS = 1024  # of conversations that nobody goes on with right now
 DATA, ABOUT = ".slot", ".json"
 
@@ -47,6 +48,7 @@ class SlotTable:
     def __init__(self, server: LlamaServer, count: int, store: SlotStore | None) -> None:
         self._server, self._store = server, store
         self._slots = [Slot(index) for index in range(count)]
+        self._refused_until = 0.0
 
     def take(self, tokens: Tokens) -> Slot | None:
         """A free slot for a prompt, the one that knows most of it. None when all are busy, or the
@@ -100,7 +102,9 @@ class SlotTable:
     @property
     def unsaved(self) -> bool:
         """Whether `save` has something to do."""
-        return self._store is not None and any(self._is_worth_saving(s) for s in self._slots)
+        if self._store is None or time.monotonic() < self._refused_until:
+            return False
+        return any(self._is_worth_saving(slot) for slot in self._slots)
 
     @staticmethod
     def _is_worth_saving(slot: Slot) -> bool:
@@ -116,6 +120,7 @@ class SlotTable:
         try:
             self._store.write(self._server, slot)
         except (ServerRefused, OSError) as error:
+            self._refused_until = time.monotonic() + RETRY_SECONDS
             logger.warning("a conversation could not be kept on the disk: %s", error)
 
     def trim(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import sys
@@ -17,6 +16,7 @@ from mlx_lm.tokenizer_utils import TokenizerWrapper
 from mlx_lm.utils import dequantize_model, get_total_parameters, load_model, load_tokenizer
 
 from common.errors import CortexError
+from common.jsons import json_read
 from common.types import JSON
 from inference.engines.base import EngineConfig, Progress
 from inference.errors import ModelLoadFailed
@@ -105,7 +105,7 @@ def _tokenizer(folder: Path, settings: JSON) -> TokenizerWrapper:
 def _eos_ids(folder: Path, settings: JSON) -> Any:
     """generation_config.json knows better than config.json which tokens end an answer."""
     try:
-        generation = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+        generation = json_read((folder / "generation_config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         generation = {}
     return generation.get("eos_token_id") or settings.get("eos_token_id")

@@ -7,7 +7,6 @@ limit and, on Linux, a memory limit.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import resource
 import signal
@@ -20,6 +19,7 @@ from typing import Any
 import psutil
 
 from common.errors import CortexError, InvalidRequest
+from common.jsons import json_read
 from common.types import JSON
 from inference.errors import GenerationFailed
 from inference.types import PromptMessage, ToolSpec
@@ -132,7 +132,7 @@ def message_plain(message: PromptMessage) -> JSON:
 
 def _arguments(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json_read(text)
     except ValueError:
         return text
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common.jsons import TooDeep, json_read
 from common.types import JSON
 from inference.types import WrittenCall
 from inference.worker.dialect import Dialect, ToolFormat
@@ -98,11 +99,15 @@ class TextAssembler:
     def _finish_bare_call(self, calls: list[WrittenCall], *, cut: bool) -> str:
         """The answer as calls, or as the text that is returned when it was cut short."""
         raw, self._call_text = self._call_text, ""
-        if not cut:
-            calls.extend(map(self._judged, tool_calls_make(json.loads(raw))))
-            self._calls_given += len(calls)
-            return ""
-        return raw
+        if cut:
+            return raw
+        try:
+            calls.extend(map(self._judged, tool_calls_make(json_read(raw))))
+        except TooDeep as error:
+            logger.warning("a tool call could not be read: %s", error)
+            return raw
+        self._calls_given += len(calls)
+        return ""
 
     def _sort(
         self, segments: Sequence[tuple[str | None, str]]

@@ -46,3 +46,13 @@ def test_the_admin_finds_what_the_chat_finds(owner: User, owner_client: Client) 
         for query in ("arger", "STRASSE"):
             response = owner_client.get(f"/admin/chat/{kind}/", {"q": query})
             assert response.context["cl"].result_count == 1, (kind, query)
+
+
+@pytest.mark.parametrize("tools", ["{", "[" * 500, "[" * 100_000])
+def test_what_cannot_be_read_is_told_beside_its_field(
+    owner_client: Client, message: Message, tools: str
+) -> None:
+    address = f"/admin/chat/conversation/{message.conversation_id}/change/"
+    answer = owner_client.post(address, {"title": "Lakes", "tools": tools})
+    assert answer.status_code == 200
+    assert "This is not JSON" in answer.content.decode()

@@ -132,9 +132,9 @@ def test_probes_need_no_owner(path: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "status"),
     [
-        ("application/json", 404),
-        ("application/json; charset=utf-8", 404),
-        ("Application/JSON", 404),
+        ("application/json", 400),
+        ("application/json; charset=utf-8", 400),
+        ("Application/JSON", 400),
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
         ("multipart/form-data; boundary=x", 415),
@@ -144,9 +144,16 @@ def test_probes_need_no_owner(path: str) -> None:
 )
 def test_the_api_takes_json_only(kind: str, status: int) -> None:
     client = Client(SERVER_NAME="localhost")
-    response = client.generic("POST", "/api/nothing", b"{}", content_type=kind or "x")
+    response = client.generic("POST", "/api/agents/plan", b"{}", content_type=kind or "x")
     assert response.status_code == status
     assert "error" in response.json()
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/", "/v1/nothing", "/api/agents/nothing"])
+def test_what_is_not_there_is_not_there_whatever_is_sent_to_it(path: str) -> None:
+    client = Client(SERVER_NAME="localhost")
+    response = client.generic("POST", path, b"x", content_type="text/plain")
+    assert response.status_code == 404
 
 
 def test_a_post_without_body_needs_no_content_type() -> None:

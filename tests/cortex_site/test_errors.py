@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from common.errors import CortexError
 from common.problems import Problem
 from cortex_site.errors import respond
 from cortex_site.security import policy
-from cortex_site.server import BoundedRequest
+from cortex_site.serving.connections import BoundedRequest
 from inference.errors import QueueFull
 from tests.server import CortexServer
 
@@ -266,6 +268,46 @@ def test_a_body_without_length_is_counted(cortex_server: CortexServer) -> None:
     response = requests.post(url, data=chunks, headers=headers, timeout=60)
     assert response.status_code == 413
     assert response.json()["error"]["code"] == "body_too_large"
+
+
+def in_chunks(body: bytes) -> Iterator[bytes]:
+    """The body as proxies and Go's and Node's clients send it: without its length."""
+    return (body[start : start + 100] for start in range(0, len(body), 100))
+
+
+@pytest.mark.live
+def test_a_body_in_chunks_is_read_by_the_api(cortex_server: CortexServer) -> None:
+    url = f"{cortex_server.url}/api/tools/execute"
+    call = {"tool_name": "calculator", "parameters": {"expression": "6 * 7" + " " * 1000}}
+    headers = {"Content-Type": "application/json"}
+    answer = requests.post(
+        url, data=in_chunks(json.dumps(call).encode()), headers=headers, timeout=60
+    )
+    assert answer.json()["result"] == "42"
+
+
+@pytest.mark.live
+def test_a_body_in_chunks_is_read_by_pages(cortex_server: CortexServer) -> None:
+    session = requests.Session()
+    session.headers["Accept"] = "text/html"
+    session.get(f"{cortex_server.url}/chat/import/", timeout=60)
+    chat = {
+        "format": "cortex-conversation",
+        "version": 1,
+        "conversation": {"title": "In chunks"},
+        "messages": [],
+    }
+    files = {"file": ("chat.json", json.dumps(chat))}
+    asked = requests.Request("POST", "http://x/", files=files).prepare()
+    headers = {
+        "Content-Type": asked.headers["Content-Type"],
+        "X-CSRFToken": session.cookies["csrftoken"],
+    }
+    page = session.post(
+        f"{cortex_server.url}/chat/import/", data=in_chunks(asked.body), headers=headers, timeout=60
+    )
+    assert page.status_code == 200
+    assert "In chunks" in page.text
 
 
 def test_no_more_of_a_body_is_kept_than_is_needed_to_refuse_it(settings) -> None:

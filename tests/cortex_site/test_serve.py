@@ -143,6 +143,42 @@ def test_an_engine_that_cannot_run_the_model(server_factory: ServerFactory) -> N
     assert "only on 'mlx'" in log
 
 
+def test_a_second_server_on_the_same_data_says_so_and_ends(server_factory: ServerFactory) -> None:
+    first = server_factory.start()
+    log = refusal(server_factory, {"DATA_DIR": str(first.data)})
+    assert f"Cortex runs already on {first.data} (process {first.pid})" in log
+    assert requests.get(f"{first.url}/api", timeout=30).ok
+    first.kill()
+    assert server_factory.start({"DATA_DIR": str(first.data)}), "a dead server holds nothing"
+
+
+def test_so_does_one_on_the_same_database(server_factory: ServerFactory, tmp_path: Path) -> None:
+    env = {"DATABASE_URL": f"sqlite:///{tmp_path}/shared.sqlite3"}
+    server_factory.start(env)
+    assert f"Cortex runs already on {tmp_path}/shared.sqlite3" in refusal(server_factory, env)
+
+
+def test_what_an_earlier_version_left_open_is_made_private(
+    server_factory: ServerFactory, tmp_path: Path
+) -> None:
+    server = server_factory.make({"DATABASE_URL": f"sqlite:///{tmp_path}/elsewhere.sqlite3"})
+    (server.data / "prompt-cache" / "old").mkdir(parents=True)
+    (server.data / "prompt-cache" / "old" / "file").write_text("what was said")
+    (server.data / "any.log").write_text("")
+    (server.data / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside").write_text("")
+    (tmp_path / "elsewhere.sqlite3").write_bytes(b"")
+    for path in (*server.data.rglob("*"), server.data, tmp_path / "elsewhere.sqlite3"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    server.start()
+    requests.get(f"{server.url}/agents/", timeout=30)
+    files = [server.data, *server.data.rglob("*"), *tmp_path.glob("elsewhere.sqlite3*")]
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in files if not path.is_symlink()}
+    assert set(modes.values()) == {"0o600", "0o700"}, modes
+    assert {"file", "any.log", "secret_key", "elsewhere.sqlite3"} <= set(modes)
+    assert (tmp_path / "outside").stat().st_mode & 0o777 == 0o644, "a link leads out of the folder"
+
+
 # --- Listens --------------------------------------------------------------------------------------
 
 

@@ -149,3 +149,14 @@ def test_twenty_run_at_once(owner, register):
     with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(call, range(20))) == list(range(20))
     assert ToolCall.objects.filter(state=ToolCall.State.SUCCEEDED).count() == 20
+
+
+@pytest.mark.parametrize("depth", [101, 500, 5000])
+def test_a_result_that_is_nested_too_deeply_is_an_error(owner, register, depth):
+    gift = []
+    for _ in range(depth - 1):
+        gift = [gift]
+    register(GivingTool(ToolResult(True, gift)))
+    result = execute(owner)
+    assert not result.success
+    assert "JSON cannot hold" in result.error

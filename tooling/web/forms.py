@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from common.parsers import JSONField
 from common.types import JSON
 from tooling.base import ToolParameter
 from tooling.services import ToolInfo
@@ -82,4 +83,4 @@ def _flag(parameter: ToolParameter, shared: dict[str, Any]) -> forms.Field:
 def _json(parameter: ToolParameter, shared: dict[str, Any]) -> forms.Field:
     attributes = {"class": "textarea mono", "rows": 4, "spellcheck": "false"}
     shared["help_text"] = f"{parameter.description} (JSON, an {parameter.type})"
-    return forms.JSONField(widget=forms.Textarea(attrs=attributes), **shared)
+    return JSONField(widget=forms.Textarea(attrs=attributes), **shared)

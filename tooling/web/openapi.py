@@ -8,6 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from common.errors import DiskFull
 from common.openapi import ErrorSerializer, InternalError, answer, errors_of, route, shape
 from common.problems import Problem
 from tooling.builtin.calculator import CalculatorTool
@@ -79,7 +80,7 @@ _result = answer(ResultShape, "Success", SUCCESS, ("The tool failed", FAILURE))
 _enabled, _disabled = (answer(ToolSwitchedShape, "Done", each) for each in (ENABLED, DISABLED))
 _definitions = answer(FunctionToolListShape, "Definitions", DEFINED)
 _route = partial(route, "tools")
-_refused = (ToolNotAllowed, ToolNotFound, InternalError)
+_refused = (ToolNotAllowed, ToolNotFound, DiskFull, InternalError)
 
 tool_list = _route("tools_list", _list, InternalError)
 tool_enable = _route("tools_enable", _enabled, *_refused)

@@ -16,7 +16,7 @@ from agents.web.api.serializers import (
     RunQuerySerializer,
 )
 from common import sse
-from common.errors import InvalidRequest
+from common.errors import DiskFull, InvalidRequest
 from common.openapi import NotAcceptable, NothingHere, answer, route, shape, stream
 from common.types import JSON
 
@@ -98,7 +98,7 @@ _route = partial(route, "runs")
 
 run_list = _route("run_list", _runs, InvalidRequest, NothingHere, parameters=[RunQuerySerializer])
 run_get = _route("run_get", _run, RunNotFound)
-run_cancel = _route("run_cancel", _run, RunNotFound)
+run_cancel = _route("run_cancel", _run, RunNotFound, DiskFull)
 run_events = _route(
     "run_events",
     _events,
@@ -108,7 +108,7 @@ run_events = _route(
 tool_call_decide = _route(
     "tool_call_decide",
     _run,
-    *(RunNotFound, ToolCallNotFound, RunConflict),
+    *(RunNotFound, ToolCallNotFound, RunConflict, DiskFull),
     takes=DecisionSerializer,
     asks={"With other arguments": {"decision": "allow", "arguments": {"expression": "2**10"}}},
 )

@@ -7,6 +7,7 @@ from functools import partial
 from agents.errors import AgentsDisabled, RunConflict, RunNotFound, StepNotFound
 from agents.web.api.openapi import STREAM, WHOLE_RUN, RunSerializer
 from agents.web.api.serializers import ExecuteSerializer, ForkSerializer, PlanSerializer
+from common.errors import DiskFull
 from common.openapi import answer, route, shape, stream
 from inference.errors import GENERATION_ERRORS, ModelNotFound, QueueFull
 
@@ -79,7 +80,7 @@ _steps = answer(StepListShape, "The steps", {"steps": [STEP]})
 _asks = {"A goal": {"goal": GOAL}}
 _asks_at_length = {"A goal": {"goal": GOAL, "max_iterations": 10, "verbose": True}}
 _edits = {"Another observation": {"step": 2, "observation": "Success: 121"}}
-_refused = (ModelNotFound, AgentsDisabled, QueueFull)
+_refused = (ModelNotFound, AgentsDisabled, QueueFull, DiskFull)
 _route = partial(route, "agents")
 
 info = _route("api_agents_info_retrieve", _agents)
@@ -97,11 +98,11 @@ execute = _route(
 stream_of_events = _route(
     "api_agents_execute_stream_create", _events, *_refused, takes=ExecuteSerializer, asks=_asks
 )
-resume = _route("api_agents_runs_resume_create", _resumed, RunNotFound, RunConflict)
+resume = _route("api_agents_runs_resume_create", _resumed, RunNotFound, RunConflict, DiskFull)
 fork = _route(
     "api_agents_runs_fork_create",
     _forked,
-    *(RunNotFound, StepNotFound, RunConflict, QueueFull),
+    *(RunNotFound, StepNotFound, RunConflict, QueueFull, DiskFull),
     takes=ForkSerializer,
     asks=_edits,
 )

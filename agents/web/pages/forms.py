@@ -17,6 +17,7 @@ from agents.react.goals import KIND, Goal
 from agents.react.parser import FINISH
 from agents.react.steps import StepRecord
 from agents.services import run_list
+from common.jsons import json_read
 from common.pages import Select
 from common.types import JSON
 from inference.services import model_choices, model_default
@@ -56,8 +57,8 @@ class ContextField(Lines):
 def json_object(text: str) -> JSON:
     """Read a JSON object; raises ValidationError that says where the text goes wrong."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = json_read(text)
+    except ValueError as error:
         raise forms.ValidationError(f"This is not JSON: {error}.") from error
     if not isinstance(value, dict):
         raise forms.ValidationError('Enter a JSON object, such as {"expression": "2**10"}.')

@@ -11,13 +11,14 @@ from django.views.decorators.http import require_POST
 from agents import services
 from common.errors import InvalidRequest
 from common.pages import PageRequest
+from common.parsers import JSONField
 from common.problems import refusals_as_json
 from common.users import user_of
 
 
 class DecisionForm(forms.Form):
     decision = forms.ChoiceField(choices=[("allow", "Allow"), ("deny", "Deny")])
-    arguments = forms.JSONField(required=False)
+    arguments = JSONField(required=False)
 
     def clean_arguments(self) -> object:
         arguments = self.cleaned_data["arguments"]

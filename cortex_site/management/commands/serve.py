@@ -14,8 +14,10 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from common.errors import CortexError
+from common.disk import storing
+from common.errors import CortexError, DiskFull
 from cortex_site import checks, lifecycle
+from cortex_site.serving.folder import FolderInUse, folder_claim
 from inference import services
 
 
@@ -49,6 +51,7 @@ class Command(BaseCommand):
         if options["port"] is not None:
             settings.PORT = options["port"]
         self._report([*run_checks(), *checks.database_check(), *checks.redis_check()])
+        self._claim()
         self._migrate()
         if options["model"]:
             self._set_up(f"--model {options['model']}", lifecycle.serve_model, options["model"])
@@ -65,11 +68,24 @@ class Command(BaseCommand):
         if errors:
             raise CommandError("Cortex cannot start: see above.")
 
+    def _claim(self) -> None:
+        try:
+            folder_claim()
+        except FolderInUse as error:
+            raise CommandError(
+                f"Cortex runs already on {error}. End that one, set DATA_DIR to another folder, or "
+                "let both use one PostgreSQL database (DATABASE_URL)."
+            ) from error
+
     def _migrate(self) -> None:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("Preparing the database")
-            call_command("migrate", verbosity=0, interactive=False)
+            try:
+                with storing("the database"):
+                    call_command("migrate", verbosity=0, interactive=False)
+            except DiskFull as error:
+                raise CommandError("The disk is full: the database is not ready.") from error
         connection.close()
 
     def _set_up(self, option: str, act: Callable[[str], None], value: str) -> None:

@@ -249,7 +249,7 @@ def slots_of(client: openai.OpenAI, base_url: str) -> int:
     root = base_url.rstrip("/").removesuffix("/v1")
     try:
         told = client.get(f"{root}/props", cast_to=object)
-    except (openai.OpenAIError, ValueError):
+    except (openai.OpenAIError, ValueError, RecursionError):
         return 0
     slots = told.get("total_slots") if isinstance(told, dict) else None
     return slots if isinstance(slots, int) and slots > 0 else 0

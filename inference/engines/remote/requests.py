@@ -136,6 +136,8 @@ def explain(model: str, error: Exception, timeout: float) -> CortexError:
         return RemoteEngineError(f"{model}: the engine cannot be reached.", status=None)
     if isinstance(error, openai.APIError):
         return _explain_text(model, error.message, None)
+    if isinstance(error, RecursionError):
+        return RemoteEngineError(f"{model}: its answer is nested too deeply.", status=None)
     return RemoteEngineError(f"{model}: the answer broke off ({error}).", status=None)
 
 

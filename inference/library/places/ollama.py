@@ -6,7 +6,6 @@ blobs/sha256-<digest>                             a layer: weights, template, pa
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from common.jsons import json_read
 from common.types import JSON
 from inference.errors import ModelLoadFailed
 from inference.library.files import json_object, read_bounded
@@ -100,8 +100,8 @@ def _options(system: str, written: str) -> JSON:
     """Tell the engine what Ollama would: the system prompt, stop strings and parameters."""
     options: JSON = {"system": system} if system else {}
     try:
-        parameters = json.loads(written or "{}")
-    except (ValueError, RecursionError) as error:
+        parameters = json_read(written or "{}")
+    except ValueError as error:
         raise ModelLoadFailed(f"Ollama's parameters of it cannot be read: {error}") from error
     if isinstance(parameters, dict) and parameters:
         stop = parameters.pop("stop", None)

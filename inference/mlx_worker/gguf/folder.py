@@ -16,6 +16,8 @@ from typing import Any
 
 import mlx.core as mx
 
+from common.disk import is_disk_full
+from common.errors import DiskFull
 from common.types import JSON
 from inference.errors import ModelLoadFailed
 from inference.library.convertible import refusal
@@ -45,7 +47,7 @@ def convert(gguf_path: str | Path, folder: str | Path) -> Path:
     """Write the model of `gguf_path` into `folder` and return the folder.
 
     The folder appears all at once, or not at all: it is written beside its place and renamed.
-    Raises ModelLoadFailed when the file is not one that can be converted.
+    Raises ModelLoadFailed when the file is not one that can be converted, and DiskFull.
     """
     source, target = Path(gguf_path), Path(folder)
     if (target / "config.json").is_file():
@@ -56,6 +58,8 @@ def convert(gguf_path: str | Path, folder: str | Path) -> Path:
         _write(source, partial)
         _publish(partial, target)
     except OSError as error:
+        if is_disk_full(error):
+            raise DiskFull(f"The disk is full: {source.name} could not be converted.") from error
         raise ModelLoadFailed(f"{source.name} could not be converted: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -138,7 +138,9 @@ async def test_a_bad_address_says_which_part(owner, run, query, field):
     assert socket.code == 4400
 
 
-@pytest.mark.parametrize("sent", ["nonsense", "[]", '{"type": "shout"}', '{"no": 1}', "1"])
+@pytest.mark.parametrize(
+    "sent", ["nonsense", "[]", '{"type": "shout"}', '{"no": 1}', "1", "[" * 100_000]
+)
 async def test_a_broken_frame_is_refused(owner, run, sent):
     socket = await connected(owner, run.id, "?after=3")
     await socket.send_to(text_data=sent)

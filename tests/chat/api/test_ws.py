@@ -13,6 +13,7 @@ from inference.errors import QueueFull, WorkerLost
 from inference.types import Usage
 from tests.chat.api.conftest import Socket
 from tests.chat.api.test_native import BAD, HELLO, cancelled
+from tests.common.test_jsons import nested
 from tests.scripted import MODEL, ScriptedEngine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -208,3 +209,16 @@ async def test_an_id_in_use_is_refused_without_touching_its_chat(
     assert "id" not in refusal
     gate.set()
     assert [frame["type"] for frame in await socket.until_done()] == ["token", "done"]
+
+
+async def test_frames_that_are_nested_too_deeply_are_refused_in_words(
+    scripted: ScriptedEngine, socket: Socket
+) -> None:
+    for depth in (101, 500, 5_000, 100_000):
+        frame = f'{{"type": "chat", "messages": {nested(depth - 1)}}}'
+        await socket.communicator.send_to(text_data=frame)
+        answer = await socket.receive()
+        assert answer["type"] == "error"
+        assert "nested deeper than 100 levels" in answer["error"]["message"]
+    await socket.communicator.send_to(text_data='\N{ZERO WIDTH NO-BREAK SPACE}{"type": "ping"}')
+    assert (await socket.receive())["type"] == "pong"

@@ -31,10 +31,12 @@ from inference.types import (
     ToolSpec,
     WrittenCall,
 )
+from tests.common.test_jsons import nested
 from tests.inference.conftest import no_progress
 from tests.prompts import LONG
 from tests.waiting import eventually
 
+SSE = "text/event-stream"
 ROOT = Path(__file__).resolve().parents[3]
 ASK = (PromptMessage("user", "What is the capital of France?"),)
 CALCULATOR = ToolSpec("calculator", "Computes", {"type": "object", "properties": {}})
@@ -359,6 +361,7 @@ def test_thinking_tool_calls_and_usage_come_back(engine: RemoteEngine, far: Misb
             ContextOverflow,
             {"prompt_tokens": 70, "context_length": 64},
         ),
+        ((200, {"Content-Type": SSE}, f"data: {nested(100_000)}\n\n"), RemoteEngineError, {}),
         ([piece(content="half"), None], RemoteEngineError, {}),
         ([piece(content="half"), {"error": {"message": "out of memory"}}], RemoteEngineError, {}),
     ],

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from common.errors import InvalidRequest
+from common.errors import DiskFull, InvalidRequest
 from inference import services
 from inference.errors import HubUnreachable, ModelBusy, ModelLoadFailed, ModelNotFound
 from inference.library import embedded, hub
@@ -107,7 +107,7 @@ def test_pickles_alone_are_refused(server: Hub) -> None:
 
 def test_a_disk_that_is_too_small_is_noticed_before(server: Hub) -> None:
     server.lie["model.safetensors"] = 10**16
-    with pytest.raises(ModelLoadFailed, match="on the disk") as caught:
+    with pytest.raises(DiskFull, match="on the disk") as caught:
         hub.fetch(NAME, no_progress)
     assert caught.value.details["needed_bytes"] >= 10**16
     assert caught.value.details["free_bytes"] < 10**16

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from huggingface_hub import constants
 
+from common.errors import DiskFull
 from inference import services
 from inference.engines import ENGINES
 from inference.errors import ModelLoadFailed, ModelNotFound, ModelTooLarge
@@ -114,7 +115,7 @@ def test_what_is_no_gguf_file_is_told_after_its_download(server: Hub, db: None) 
 
 def test_a_disk_that_is_too_small_is_noticed_before(server: Hub) -> None:
     server.lie["Tiny-Q8_0.gguf"] = 10**16
-    with pytest.raises(ModelLoadFailed, match="on the disk"):
+    with pytest.raises(DiskFull, match="on the disk"):
         hub.fetch(f"{REPO}:Q8_0", no_progress)
 
 

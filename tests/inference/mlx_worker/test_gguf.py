@@ -12,6 +12,7 @@ from mlx.utils import tree_flatten
 from mlx_lm.models.llama import Model, ModelArgs
 from mlx_lm.utils import load_model, load_tokenizer
 
+from common.errors import DiskFull
 from inference.engines.base import EngineConfig
 from inference.errors import ModelLoadFailed
 from inference.library.gguf import model_read
@@ -178,6 +179,6 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 
     file = gguf_save(tmp_path / "small.gguf", small_model())
     monkeypatch.setattr(mx, "save_safetensors", full)
-    with pytest.raises(ModelLoadFailed, match="No space left"):
+    with pytest.raises(DiskFull, match="The disk is full"):
         convert(file, tmp_path / "small")
     assert [path.name for path in tmp_path.iterdir()] == ["small.gguf"]

@@ -1,0 +1,1 @@
+"""What the server rests on: connections with limits, and the data folder; in the web process."""

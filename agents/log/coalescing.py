@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from django.db import Error as DatabaseError
 
 from agents.loops.contract import EventKind, LoopEvent
+from common.disk import disk_full_seen
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ class LogWriter:
         try:
             self.flush()
         except DatabaseError as error:
-            logger.warning("Text waits for the database: %s", error)
+            if not disk_full_seen(error, "the text of a run"):
+                logger.warning("Text waits for the database: %s", error)
             self._last = self._clock() + RETRY - INTERVAL
 
     def _is_due(self) -> bool:

@@ -34,6 +34,7 @@ NEW_BLOCK = re.compile(r"#{1,6}\s|```|~~~|>|\$\$.|\\\[|\|")
 MARKS = "marks"  # in a parser's environment: (the words, where their last prose and TeX begin)
 LONGEST_SPACED = 500  # characters
 TEX = re.compile(r"\\[A-Za-z]|[\^_]\S")
+MATH = re.compile(rf"{TEX.pattern}|[=+<>|(]")
 
 
 def math_plugin(md: MarkdownIt) -> None:
@@ -95,18 +96,21 @@ def math_spaced(state: StateInline, silent: bool) -> bool:
 
 def math_open(state: StateInline, silent: bool) -> bool:
     """Apply an inline rule: a dollar sign that has not been closed yet, before what is TeX."""
-    following = state.src[state.pos + 1 : state.pos + 2]
-    if state.src[state.pos] != "$" or following.isspace() or following.isdigit():
+    before, after = (
+        state.src[max(0, state.pos - 1) : state.pos],
+        state.src[state.pos + 1 : state.pos + 2],
+    )
+    if state.src[state.pos] != "$" or after.isspace() or after.isdigit() or before.isalnum():
         return False
-    return at_end(state) and _has_tex(state) and _open_to_the_end(state, silent)
+    return at_end(state) and _marks(state)[2] > state.pos and _open_to_the_end(state, silent)
 
 
 def _open_to_the_end(state: StateInline, silent: bool) -> bool:
     """Show the rest of the words as code: a formula began in them and did not end."""
-    prose, _ = _marks(state)
+    prose, tex, _ = _marks(state)
     if state.posMax < len(state.src) or prose >= state.pos:
         return False
-    if not at_end(state) and not _has_tex(state):
+    if not at_end(state) and tex <= state.pos:
         return False
     if not silent:
         state.push("math_open", "code", 0).content = state.src[state.pos :]
@@ -114,21 +118,17 @@ def _open_to_the_end(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _has_tex(state: StateInline) -> bool:
-    return _marks(state)[1] > state.pos
-
-
-def _marks(state: StateInline) -> tuple[int, int]:
-    """Give where the last prose and the last TeX of these words begin; found once for all signs."""
+def _marks(state: StateInline) -> tuple[int, int, int]:
+    """Give where the last prose, TeX and sign of math of these words begin; found once for all."""
     if state.env.get(MARKS, ("",))[0] != state.src:
         masked = WORDS.sub(lambda found: "_" * len(found[0]), state.src)
         starts = (
             max((found.start() for found in pattern.finditer(text)), default=-1)
-            for pattern, text in ((PROSE, masked), (TEX, state.src))
+            for pattern, text in ((PROSE, masked), (TEX, state.src), (MATH, state.src))
         )
         state.env[MARKS] = (state.src, *starts)
-    _, prose, tex = state.env[MARKS]
-    return prose, tex
+    _, prose, tex, sign = state.env[MARKS]
+    return prose, tex, sign
 
 
 def math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:

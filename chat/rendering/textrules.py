@@ -18,10 +18,11 @@ from markdown_it.utils import EnvType
 LONGEST_SCHEME = len("https") + 1
 SCHEME = re.compile(r"(?:^|[^A-Za-z0-9+.-])(https?)$", re.IGNORECASE)
 CJK_MARKS = "\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65“”‘’…"
+CJK_LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+HOST = rf"(?:(?![{CJK_LETTERS}_])[\w])"  # words in these scripts follow an address without a space
 ADDRESS = re.compile(
-    r"://(?:[\w.~%-]+@)?(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d+)?"
-    rf"(?:[/?#](?:(?!\*\*|~~)[^\s<>\"`\\{CJK_MARKS}])*)?",
-    re.ASCII,
+    rf"://(?:[\w.~%-]+@)?(?:{HOST}(?:(?:{HOST}|[.-])*{HOST})?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?"
+    rf"(?:[/?#](?:(?!\*\*|~~)[^\s<>\"`\\{CJK_MARKS}])*)?"
 )
 PUNCTUATION = "?!.,:;*_~'\""
 BRACKETS = {")": "(", "]": "[", "}": "{"}

@@ -15,7 +15,7 @@ from math_core import LatexError, LatexToMathML
 from chat.rendering.formulas.rewrite import MACROS, rewrite
 from chat.rendering.formulas.tree import UnreadableFormula
 
-LONGEST_FORMULA = 8_000  # characters
+LONGEST_FORMULA = 4_000  # characters; its MathML may be fifty times as long
 EXPANSIONS = 300  # uses of macros in one formula
 CONVERTER = LatexToMathML(
     macros=MACROS, allow_unreliable_rendering=True, fancy_error=False, max_expansions=EXPANSIONS
@@ -51,7 +51,7 @@ BACK = "margin-left:-"  # a negative space
 STEPS = (1, 2, 3, 4, 5, 9, 18)  # in eighteenths of an em, as TeX counts
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def formula_html(source: str, display: bool) -> str:
     """Write a formula as MathML, or as the code that it is."""
     source = source.strip()

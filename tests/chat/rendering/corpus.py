@@ -46,7 +46,7 @@ ORDINARY = [
     "This line is as long as an editor makes a line before it breaks it for its reader\nand so "
     "goes on in the next line, which is also long enough for that to be seen at\nonce.\n",
     "שלום `code` עולם\n\n- אחד\n- שניים\n\n| א | ב |\n|---|---|\n| 1 | 2 |\n\n> ציטוט\n",
-    "".join("  " * level + f"- level {level}\n" for level in range(45)) + "\nafter",
+    "- " * 40 + "deep\n\nafter",
     "> " * 70 + "deep\n\nafter\n",
 ]
 

@@ -82,7 +82,8 @@ def test_formulas_on_lines_of_their_own(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["$$\n\\frac{1}{2", "\\[\nx * y * z", "\\begin{align}\na &= b \\\\", "so \\(x^2 * y * z",
-     "so $\\frac{1}{2} * y *", "$$\na\n\n- b", "so \\begin{pmatrix} 1 & 2", "so \\[x_1 * a_1*",
+     "so $\\frac{1}{2} * y *", "so $a + *b*", "so $f(*x*", "$$\na\n\n- b",
+     "so \\begin{pmatrix} 1 & 2", "so \\[x_1 * a_1*",
      "> \\[\n> x"],
 )  # fmt: skip
 def test_what_is_not_closed_yet_is_whole_as_code(text: str) -> None:
@@ -117,7 +118,7 @@ def test_a_formula_that_is_never_closed_is_code_also_before_other_blocks() -> No
     "text",
     ["It costs $5 and $10", "$$ - moderate", "- $$: moderate\n- $$$: expensive",
      "$$ 这是一个很长的句子",
-     "$$100 is quite a lot\n\nand $$200 too", "echo $HOME and so on",
+     "$$100 is quite a lot\n\nand $$200 too", "echo $HOME and so on", "Ke$ha (a singer)",
      "Use \\begin{align} to begin", "a $ b",
      "Costs $ 5 and $ 10", "The pattern \\(a is a group of it", "$HOME and $ PATH_X are set here"],
 )  # fmt: skip

@@ -132,7 +132,8 @@ def test_tables_align_without_style() -> None:
      "\\begin{align}\n" * 3_000, "\\[x\n\n" * 3_000, "```md\n" * 3_000, "```md\n\n```\nx\n" * 1_000,
      "https://" * 5_000, "https://a.b/" + "(" * 9_000 + ")" * 9_500, "**：" * 5_000,
      "- [ ] x\n" * 2_000,
-     "\\begin{matrix} " * 2_000, "$\\alpha $" * 2_000, "` <b>" * 5_000,
+     "\\begin{matrix} " * 2_000, "$\\alpha $" * 2_000, "$$" + "\\sqrt " * 600 + "x$$",
+     "$$" + "\\left(" * 300 + "x" + "\\right)" * 300 + "$$", "$x" + "'" * 3_900 + "$", "` <b>" * 5_000,
      "\\(" * 20_000, "- " * 3_000, "|a" * 5_000 + "\n" + "|-" * 5_000, "$" + "{" * 1_900 + "$"],
 )  # fmt: skip
 def test_hostile_length_ends(text: str) -> None:

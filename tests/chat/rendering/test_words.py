@@ -101,6 +101,10 @@ def test_details_hold_details_and_fences() -> None:
         ("https://example.com，好", "https://example.com"),
         ("“https://example.com/x”", "https://example.com/x"),
         ("HTTPS://example.org", "HTTPS://example.org"),
+        ("https://münchen.de/x", "https://xn--mnchen-3ya.de/x"),
+        ("在https://example.com查看", "https://example.com"),
+        ("http://127.0.0.1:8000/a-b_c", "http://127.0.0.1:8000/a-b_c"),
+        ("https://a.org/x_(y)_z and", "https://a.org/x_(y)_z"),
         ("https://de.wikipedia.org/wiki/Bär", "https://de.wikipedia.org/wiki/B%C3%A4r"),
     ],
 )

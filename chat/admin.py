@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -33,12 +34,20 @@ class FoldedSearch:
         return found
 
 
+class NamedValues(admin.AllValuesFieldListFilter):
+    """A filter whose link for the empty value has a text, too."""
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "default"}
+
+
 @admin.register(Conversation)
 class ConversationAdmin(FoldedSearch, ConversationAdminBase):
     """Found by title, owner or what was said in them."""
 
     list_display = ["__str__", "owner", "model", "pinned", "updated_at", "deleted_at"]
-    list_filter = ["pinned", "updated_at", "model"]
+    list_filter = ["pinned", "updated_at", ("model", NamedValues)]
     list_select_related = ["owner"]
     search_fields = ["folded_title", "owner__username", "messages__search_text__folded"]
     fields = [

@@ -32,6 +32,15 @@ def log_limits() -> dict[str, str]:
     return {"log_limits": f"{kept} LOG_KEEP_DAYS and LOG_KEEP_SIZE say so."}
 
 
+class ToolSwitchesForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One row of the list: its switches stand under a heading, and name themselves besides."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{self.instance.name}: {field.label}"
+
+
 @admin.register(Tool)
 class ToolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The switches. All changes go through the services, which write the audit log."""
@@ -42,6 +51,9 @@ class ToolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = ["name", "description", "enabled", "admins_only"]
     readonly_fields = ["name", "description"]
     actions = ["enable", "disable"]
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ToolSwitchesForm]:
+        return super().get_changelist_form(request, **{**kwargs, "form": ToolSwitchesForm})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -100,7 +100,7 @@ def set_recursion_limit(limit: int) -> None:
 
 
 def protect_streams() -> None:
-    sys.stdout, sys.stderr = Stream(sys.stdout), Stream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = Stream(sys.stdout), Stream(sys.stderr)
 
 
 def end_at(deadline: float) -> None:

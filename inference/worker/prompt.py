@@ -76,10 +76,8 @@ def _rendered(form: Sequence[PromptMessage], render: Render) -> tuple[str, bool]
         return _some(render(before, False)), False
     try:
         return _some(render(form, True)), True
-    except (TimeoutError, MemoryError):
-        raise
-    except Exception:
-        # Some templates change or leave out what is to be continued.
+    except ValueError:
+        # It took the conversation, and changed or left out what is to be continued.
         if not before or last.tool_calls:
             raise
         return _some(render(before, False)) + last.content, True

@@ -72,7 +72,7 @@ BAD_SCHEMA = {"type": "object", "properties": {"a": {"type": "number", "multiple
             "constraint.value.properties.a.multipleOf",
         ),
         (
-            replace(GOOD, tools=(ToolSpec("t", "", BAD_SCHEMA),)),
+            replace(GOOD, tools=(ToolSpec("t", "", BAD_SCHEMA),), tool_choice="required"),
             "tools.0.parameters.properties.a.multipleOf",
         ),
         (replace(GOOD, constraint=Constraint("lark", "\n" * 1001)), "constraint.value"),

@@ -73,10 +73,13 @@ def _too_large(schema: Any, parts: list[tuple[Path, JSON]]) -> Iterator[Complain
     if (levels := sum(map(schema_height, [schema, *definitions]))) > MOST_LEVELS:
         yield (), f"has {levels} levels with its definitions; at most {MOST_LEVELS} are supported"
     for path, part in parts:
-        properties, required = part.get("properties"), part.get("required", [])
+        properties, required = part.get("properties", {}), part.get("required", [])
         if not isinstance(properties, dict):
             continue
         named = set(required) if _is_names(required) else set()
+        if (known := len(properties.keys() | named)) > MOST_PARTS:
+            key = "properties" if len(properties) > MOST_PARTS else "required"
+            yield (*path, key), f"{known} are named; at most {MOST_PARTS} are supported"
         if (optional := len(properties.keys() - named)) > MOST_OPTIONAL:
             message = f"{optional} are not required; at most {MOST_OPTIONAL} are supported"
             yield (*path, "properties"), message

@@ -28,10 +28,10 @@ def _relaxed(text: str) -> str:
     for path, _ in list(schema_complaints(schema)):
         schema = _without(schema, path)
     for _ in range(ROUNDS):
-        path = schema_fault(schema)
-        if path is None:
+        fault = schema_fault(schema)
+        if fault is None:
             return json.dumps(schema)
-        schema = _without(schema, path)
+        schema = _without(schema, fault)
     return json.dumps(ANYTHING)
 
 

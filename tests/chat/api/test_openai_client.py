@@ -272,7 +272,10 @@ def test_what_cannot_be_guaranteed_is_refused_by_its_path(
     wanted: Any = {"type": "json_schema", "json_schema": {"name": "odd", "schema": odd}}
     for fields, param in (
         ({"response_format": wanted}, "response_format.json_schema.schema"),
-        ({"tools": [WEATHER, tool]}, "tools[1].function.parameters"),
+        (
+            {"tools": [WEATHER, tool], "tool_choice": "required"},
+            "tools[1].function.parameters",
+        ),
         ({"extra_body": {"guided_grammar": "start: ("}}, "guided_grammar"),
     ):
         with pytest.raises(openai.BadRequestError) as refused:
@@ -280,6 +283,27 @@ def test_what_cannot_be_guaranteed_is_refused_by_its_path(
         path = "" if param == "guided_grammar" else ".properties.a.uniqueItems"
         assert refused.value.param == param + path
         assert "uniqueItems" in refused.value.message or not path
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": "hi"}],
+        tools=[WEATHER, tool],
+        max_tokens=4,
+    )
+    assert answer.choices[0].finish_reason in ("stop", "length", "tool_calls")
+
+
+def test_likelihoods_of_a_prompt(client: openai.OpenAI, model: str) -> None:
+    """As harnesses for benchmarks ask for them."""
+    text = "The capital of France is Paris"
+    answer = client.completions.create(
+        model=model, prompt=text, max_tokens=0, echo=True, logprobs=1, temperature=0
+    )
+    told = answer.choices[0].logprobs
+    assert answer.choices[0].text == text
+    assert told is not None
+    assert "".join(told.tokens or ()) == text
+    assert told.token_logprobs[0] is None  # type: ignore[index]
+    assert all(value < 0 for value in (told.token_logprobs or ())[1:])  # type: ignore[operator]
 
 
 def test_errors(client: openai.OpenAI, model: str) -> None:

@@ -98,6 +98,8 @@ def _chain(length: int) -> dict[str, Any]:
         ({"properties": {"a": {"$ref": "#/nowhere"}}}, "properties.a.$ref"),
         ({"type": "number", "multipleOf": 0.01}, "multipleOf"),
         ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum"),
+        ({"type": "object", "required": [f"r{n}" for n in range(9000)]}, "required"),
+        ({"properties": {f"p{n}": True for n in range(9000)}}, "properties"),
         ({"const": "a\x01"}, "const"),
         ({"enum": ["a", {"b": ["a\x7f"]}]}, "enum"),
     ],

@@ -25,7 +25,7 @@ def test_no_word_is_lost_in_any_form() -> None:
 
 def test_results_of_tools_stay_apart_and_calls_stay_with_the_assistant() -> None:
     asks = PromptMessage("assistant", "", tool_calls=(CALL,))
-    results = (PromptMessage("tool", "one", "1"), PromptMessage("tool", "two", "2"))  # type: ignore[arg-type]
+    results = tuple(PromptMessage("tool", each, tool_call_id=each) for each in ("one", "two"))
     messages = (HELLO, HI, asks, *results)
     merged = PromptMessage("assistant", "Hi.", tool_calls=(CALL,))
     assert turns_in_order(messages) == (HELLO, merged, *results)

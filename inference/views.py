@@ -108,7 +108,7 @@ def model_add(request: PageRequest) -> HttpResponse:
 
 
 def _add_refused(request: PageRequest, problem: str) -> HttpResponse:
-    values = {"add_problem": problem, "add_name": request.POST.get("name", "")}
+    values: dict[str, object] = {"add_problem": problem, "add_name": request.POST.get("name", "")}
     if request.htmx:
         return _add_part(request, values, status=WITH_ERROR)
     values |= _context(request)

@@ -44,6 +44,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("htmx:load", (event) => { // what came in may want the focus
   const field = event.target.querySelector?.('[aria-invalid="true"], [autofocus]');
   field?.focus();
+  if (field?.ariaInvalid) field.scrollIntoView({ block: "center" }); // with what is wrong, below it
   if (field?.matches("input")) field.select();
 });
 document.addEventListener("dialog-close", () => dialog.close());

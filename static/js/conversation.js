@@ -38,12 +38,23 @@ function follow({ list, title, thread: entries, picker, deleted }) {
   }
 }
 
-document.addEventListener("htmx:wsBeforeMessage", (event) => {
-  if (event.target !== follower) return;
-  event.preventDefault();
-  event.detail.socketWrapper.send(JSON.stringify({ type: "ack" }));
-  follow(JSON.parse(event.detail.message));
-});
+// A socket of its own: htmx complains of each one that a page is left with while it is being opened.
+const address = new URL(follower.dataset.socket, location.href);
+address.protocol = address.protocol.replace("http", "ws");
+let pause = 500; // ms until the next try; twice as long each time
+function connect() {
+  const socket = new WebSocket(address);
+  socket.addEventListener("open", () => { pause = 500; });
+  socket.addEventListener("message", (event) => {
+    socket.send(JSON.stringify({ type: "ack" }));
+    follow(JSON.parse(event.data));
+  });
+  socket.addEventListener("close", () => {
+    setTimeout(connect, pause * (1 + Math.random()));
+    pause = Math.min(2 * pause, 30_000);
+  });
+}
+connect();
 
 // What was sent from here may have come by that way already.
 document.addEventListener("htmx:beforeSwap", (event) => {

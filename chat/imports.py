@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from common.types import JSON
 
@@ -87,7 +87,7 @@ def _chatgpt_node(entry: JSON) -> Node:
     )
 
 
-def _is_tree(nodes: Any) -> bool:
+def _is_tree(nodes: Any) -> TypeGuard[dict[str, JSON]]:
     return isinstance(nodes, dict) and all(isinstance(node, dict) for node in nodes.values())
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qs
 
+from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from agents.errors import ReaderTooSlow
@@ -91,6 +92,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                     await self.window.take()
                     await self.send(text_data=frame)
             await self.close(1000)
+        except Disconnected:
+            return  # the reader has left between two frames
         except TimeoutError:
             await self._refuse(ReaderTooSlow("No frame was acknowledged for too long."), TOO_SLOW)
         except Exception as error:  # noqa: BLE001  error_body logs it, and the client is told

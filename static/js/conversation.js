@@ -5,6 +5,15 @@ const thread = document.getElementById("thread");
 const shownOf = (id) => document.getElementById(`message-${id}`);
 const whole = () => htmx.ajax("GET", follower.dataset.thread, { target: thread, swap: "innerHTML" });
 
+// An answer that is being written follows its run, which brings its end; one that is being edited
+// waits for whoever edits it.
+function stands(shown, version) {
+  if (!shown) return false;
+  const sameRun = shown.dataset.version?.split("-")[0] === version.split("-")[0];
+  return shown.dataset.version === version || shown.matches(".message--editing")
+    || (shown.hasAttribute("data-live") && sameRun);
+}
+
 // Bring the thread to what it is made of now; messages that stand as they should are left alone.
 function reconcile(entries) {
   const first = entries.length && shownOf(entries[0].id);
@@ -12,9 +21,10 @@ function reconcile(entries) {
   let last = null;
   for (const { id, version, html } of entries) {
     const shown = shownOf(id);
-    const stands = shown?.dataset.version === version || shown?.matches(".message--editing");
-    if (!stands && !html) { whole(); return; }
-    if (!stands) htmx.swap(shown ?? last, html, { swapStyle: shown ? "outerHTML" : "afterend" });
+    if (!stands(shown, version)) {
+      if (!html) { whole(); return; }
+      htmx.swap(shown ?? last, html, { swapStyle: shown ? "outerHTML" : "afterend" });
+    }
     last = shownOf(id);
   }
   const kept = new Set(entries.map(({ id }) => `message-${id}`));
@@ -38,18 +48,35 @@ function follow({ list, title, thread: entries, picker, deleted }) {
   }
 }
 
-document.addEventListener("htmx:wsBeforeMessage", (event) => {
-  if (event.target !== follower) return;
-  event.preventDefault();
-  event.detail.socketWrapper.send(JSON.stringify({ type: "ack" }));
-  follow(JSON.parse(event.detail.message));
-});
+// A socket of its own: htmx complains of each one that a page is left with while it is being opened.
+const address = new URL(follower.dataset.socket, location.href);
+address.protocol = address.protocol.replace("http", "ws");
+let pause = 500; // ms until the next try; twice as long each time
+function connect() {
+  const socket = new WebSocket(address);
+  socket.addEventListener("open", () => { pause = 500; });
+  socket.addEventListener("message", (event) => {
+    socket.send(JSON.stringify({ type: "ack" }));
+    follow(JSON.parse(event.data));
+  });
+  socket.addEventListener("close", () => {
+    setTimeout(connect, pause * (1 + Math.random()));
+    pause = Math.min(2 * pause, 30_000);
+  });
+}
+connect();
 
-// What was sent from here may have come by that way already.
+// What was asked for from here may have come by that way already: it is brought together.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.target !== thread || event.detail.requestConfig.elt.id !== "composer") return;
-  const id = /id="message-([0-9a-f-]+)"/.exec(event.detail.serverResponse)?.[1];
-  if (id && shownOf(id)) event.detail.shouldSwap = false;
+  if (event.target !== thread || !event.detail.shouldSwap) return;
+  const answer = document.createElement("template");
+  answer.innerHTML = event.detail.serverResponse;
+  const entries = [...answer.content.querySelectorAll(".message")].map((message) => ({
+    id: message.id.replace("message-", ""), version: message.dataset.version, html: message.outerHTML,
+  }));
+  if (!entries.length || !shownOf(entries[0].id)) return;
+  event.detail.shouldSwap = false;
+  reconcile(entries);
 });
 
 // A hit that was opened: it gets the focus, and what was looked for is in the middle.

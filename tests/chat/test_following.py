@@ -52,7 +52,7 @@ class Tab(WebsocketCommunicator):
 
 def socket_of(client: Client, address: str) -> str:
     html = client.get(address).content.decode()
-    found = re.search(r'id="following"[^>]*ws-connect="([^"]+)"', html)
+    found = re.search(r'id="following"[^>]*data-socket="([^"]+)"', html)
     assert found
     return found[1].replace("&amp;", "&")
 

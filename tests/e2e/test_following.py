@@ -87,7 +87,7 @@ def test_undo_leaves_the_chat_that_is_open(
     begun(context, server, "To lose").close()
     page = begun(context, server, "To keep")
     address = page.url
-    entry = page.locator(".conversation", has_text="To lose")
+    entry = page.locator(".conversation", has_text=re.compile("To lose|Lost"))  # by the model
     entry.hover()
     entry.get_by_role("button", name=re.compile("^Delete")).click()
     expect(entry).to_have_count(0)

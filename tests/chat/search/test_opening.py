@@ -67,7 +67,7 @@ def test_a_hit_far_up_opens_with_its_neighbours(
     numbers = shown(opened)
     assert (min(numbers), max(numbers)) == (31, 70)
     assert 'hx-post="/chat/' not in re.search(r'<form class="composer".*?>', opened, re.S)[0]  # type: ignore[index]
-    assert "chat=" not in re.search(r'ws-connect="([^"]*)"', opened)[1]  # type: ignore[index]
+    assert "chat=" not in re.search(r'data-socket="([^"]*)"', opened)[1]  # type: ignore[index]
     later = re.search(r'<p class="later"><a [^>]*href="([^"]+)"', opened)
     assert later
     assert max(shown(page(owner_client, f"/chat/{conversation.id}/{html.unescape(later[1])}"))) > 70

@@ -134,12 +134,9 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_searches_find_what_stands_there_or_nothing(
-    indexed: None, texts: User, text: str
-) -> None:
-    assert "Russian" not in found(texts, text)
-    assert set(found(texts, text, "text")) <= {"Code", "English"}
+def test_hostile_searches_find_what_stands_there_or_nothing(indexed: None, texts: User) -> None:
+    for text in HOSTILE:
+        assert set(found(texts, text, "text")) <= {"Code", "English"}, text
 
 
 def test_the_words_of_a_query_language_are_words(owner: User) -> None:

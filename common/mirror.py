@@ -43,7 +43,8 @@ class RowMirror:
             except DatabaseError as error:
                 self._owe(key, {**known, **fields}, error)
                 return False
-            if known and self._owed.pop(key, None):
+            if known:
+                del self._owed[key]
                 logger.info("The row of %s is up to date again", key)
             return True
 

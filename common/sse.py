@@ -48,6 +48,7 @@ async def heartbeats(items: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
     try:
         while True:
             pending = asyncio.ensure_future(anext(items))
+            pending.add_done_callback(_noticed)
             while not (await asyncio.wait({pending}, timeout=KEEP_ALIVE_SECONDS))[0]:
                 yield None
             try:
@@ -60,3 +61,9 @@ async def heartbeats(items: AsyncGenerator[T]) -> AsyncGenerator[T | None]:
             pending.cancel()
             await asyncio.wait({pending})
         await items.aclose()
+
+
+def _noticed(done: asyncio.Future[T]) -> None:
+    """A reader that has left does not hear of an error, and asyncio need not complain of that."""
+    if not done.cancelled():
+        done.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -60,3 +61,27 @@ async def test_leaving_closes_what_is_waited_for(monkeypatch: pytest.MonkeyPatch
     assert await anext(beats) is None
     await beats.aclose()
     assert closed.is_set()
+
+
+async def test_an_error_that_nobody_is_left_to_hear_is_no_complaint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
+    complaints: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    ends = asyncio.Event()
+
+    async def broken() -> AsyncGenerator[str]:
+        await ends.wait()
+        raise RuntimeError("the client has left")
+        yield ""
+
+    beats = sse.heartbeats(broken())
+    assert await anext(beats) is None
+    ends.set()
+    await asyncio.sleep(0.05)  # it fails between two looks
+    await beats.aclose()
+    del beats
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []

@@ -83,7 +83,7 @@ def test_what_pages_post(owner_client: Client, owner: Any, depth: int) -> None:
     started = owner_client.post("/agents/", {"goal": "g", "context": deep})
     assert started.status_code == 422
     page = started.content.decode()
-    assert WORDS in page or "at most 20000 characters" in page
+    assert WORDS in page or "at most" in page  # the field has a length, too
     file = SimpleUploadedFile("chat.json", deep.encode())
     imported = owner_client.post("/chat/import/", {"file": file})
     assert imported.status_code == 422

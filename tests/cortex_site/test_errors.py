@@ -278,7 +278,7 @@ def in_chunks(body: bytes) -> Iterator[bytes]:
 @pytest.mark.live
 def test_a_body_in_chunks_is_read_by_the_api(cortex_server: CortexServer) -> None:
     url = f"{cortex_server.url}/api/tools/execute"
-    call = {"tool_name": "calculator", "parameters": {"expression": "6 * 7" + " " * 1000}}
+    call = {"tool_name": "calculator", "parameters": {"expression": "6 * 7" + " " * 200}}
     headers = {"Content-Type": "application/json"}
     answer = requests.post(
         url, data=in_chunks(json.dumps(call).encode()), headers=headers, timeout=60

@@ -15,7 +15,7 @@ from math_core import LatexError, LatexToMathML
 from chat.rendering.formulas.rewrite import MACROS, rewrite
 from chat.rendering.formulas.tree import UnreadableFormula
 
-LONGEST_FORMULA = 4_000  # characters; its MathML may be fifty times as long
+LONGEST_FORMULA = 4_000  # characters; MathML may be fifty times as long
 EXPANSIONS = 300  # uses of macros in one formula
 CONVERTER = LatexToMathML(
     macros=MACROS, allow_unreliable_rendering=True, fancy_error=False, max_expansions=EXPANSIONS

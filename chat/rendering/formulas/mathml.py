@@ -59,6 +59,11 @@ def formula_html(source: str, display: bool) -> str:
         formula = _mathml(source, display)
     except (LatexError, UnreadableFormula):
         formula = source_html(source)
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        logger.warning("a formula broke math-core: %s", error)
+        formula = source_html(source)
     return f'<span class="math{" math--display" if display else ""}">{formula}</span>'
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import pytest
 
+from chat.rendering.formulas import mathml
 from chat.rendering.formulas.mathml import formula_html
 from chat.rendering.markdown import CLEANER, MATHML, render
 
@@ -177,3 +179,13 @@ def test_money_percent_and_code_do_not_become_other_signs() -> None:
 @pytest.mark.parametrize("text", ["$x^2$", "\\(x^2\\)", "$$x^2$$", "\\[x^2\\]"])
 def test_formulas_run_left_to_right(text: str) -> None:
     assert 'dir="ltr"><msup><mi>x</mi><mn>2</mn></msup>' in render(text)
+
+
+def test_a_panic_of_the_library_shows_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    panic = type("PanicException", (BaseException,), {})
+
+    def breaks(source: str, *, displaystyle: bool) -> str:
+        raise panic("index out of bounds")
+
+    monkeypatch.setattr(mathml, "CONVERTER", SimpleNamespace(convert_with_local_state=breaks))
+    assert "<code>panic^2</code>" in mathml.formula_html("panic^2", False)

@@ -6,6 +6,7 @@ math-core places cells by style attributes, which the page's policy forbids: the
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from html import escape
@@ -15,6 +16,9 @@ from math_core import LatexError, LatexToMathML
 from chat.rendering.formulas.rewrite import MACROS, rewrite
 from chat.rendering.formulas.tree import UnreadableFormula
 
+logger = logging.getLogger(__name__)
+
+PANIC = "PanicException"  # what a panic in Rust is here: no Exception, and nowhere to import from
 LONGEST_FORMULA = 4_000  # characters; MathML may be fifty times as long
 EXPANSIONS = 300  # uses of macros in one formula
 CONVERTER = LatexToMathML(

@@ -112,3 +112,17 @@ def test_a_server_that_is_stopped_leaves_an_interrupted_run(server_factory):
     server.restart()
     run = run_of(server, run_id)
     assert (run["state"], bool(run["output"])) == ("interrupted", True)
+
+
+def test_a_limit_of_time_holds_while_a_long_prompt_is_read(cortex_server):
+    goal = {"goal": "Say in a word what this is about. " + "A fox went to the river. " * 600}
+    url = f"{cortex_server.url}/api/agents/execute"
+    hello = {"question": "Hello?", "max_tokens": 2}
+    assert requests.post(f"{cortex_server.url}/ask", json=hello, timeout=120).ok  # it is loaded
+    begun = time.monotonic()
+    outcome = requests.post(url, json={**goal, "max_seconds": 1, "verbose": True}, timeout=120)
+    assert time.monotonic() - begun < 1 + 2 + 5  # seconds; the last for a slow machine
+    body = outcome.json()
+    assert body["metadata"]["finish_reason"] in ("max_seconds", "stop")  # a fast machine is done
+    if body["metadata"]["finish_reason"] == "max_seconds":
+        assert "The time was up." in body["steps"][0]["observation"]

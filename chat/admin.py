@@ -37,7 +37,7 @@ class FoldedSearch:
 class NamedValues(admin.AllValuesFieldListFilter):
     """A filter whose link for the empty value has a text, too."""
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         for choice in super().choices(changelist):
             yield {**choice, "display": choice["display"] or "default"}
 

@@ -52,7 +52,9 @@ class ToolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     readonly_fields = ["name", "description"]
     actions = ["enable", "disable"]
 
-    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> type[ToolSwitchesForm]:
+    def get_changelist_form(
+        self, request: HttpRequest, **kwargs: Any
+    ) -> type[forms.ModelForm[Tool]]:
         return super().get_changelist_form(request, **{**kwargs, "form": ToolSwitchesForm})
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -18,7 +18,8 @@ from tests.e2e.conftest import send, written
 from tests.remote_model import Call, RemoteModel, step
 from tests.server import CortexServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.live]
+# Some thirty pages a test.
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.timeout(900)]
 
 AXE = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}

@@ -80,6 +80,7 @@ class Calculation:
     def __init__(self, tree: Node) -> None:
         calls = [node for node in walk(tree) if isinstance(node, Call) and node.name in BINDERS]
         self.variables = {name for node in calls for name in _bound(node)} - {"pi", "oo"}
+        _check_letters(tree, self.variables)
 
     def value(self, node: Node) -> Any:
         match node:
@@ -164,6 +165,19 @@ def _bound(node: Call) -> set[str]:
     named = node.arguments[1:] if node.name == "solve" else node.arguments[1:2]
     items = [item for n in named for item in (n.items if isinstance(n, Sequence) else (n,))]
     return {item.name for item in items if isinstance(item, Name)}
+
+
+def _check_letters(tree: Node, variables: set[str]) -> None:
+    """V = I*R is of a current, E = m*c^2 of an energy: not of the constants i and e."""
+    nodes = list(walk(tree))
+    names = {node.name for node in nodes if isinstance(node, Name)} - variables
+    others = names - CONSTANTS.keys() | variables
+    unclear = sorted(names & {"E", "I"})
+    if unclear and others and any(isinstance(node, Comparison) for node in nodes):
+        raise CalculationError(
+            f'"{unclear[0]}" is not clear in an equation: write {unclear[0].lower()} for the '
+            "constant, or another letter for a variable."
+        )
 
 
 def _unknown(name: str) -> CalculationError:

@@ -213,6 +213,8 @@ COMPUTED = {
     "1/∞": "0",
     "𝑥 + 𝑥": "2*x",
     "0^0": "1",
+    "solve(V = I*R, I)": "I = V/R",
+    "(1+2I) = (1+2i)": "True",
     # words
     "two plus two": "4",
     "What is 5 plus 3?": "8",
@@ -304,6 +306,8 @@ REFUSED = {
     "log(1,024)": "not clear",
     "round(1,234)": "not clear",
     "3 of 4": "takes a part",
+    "solve(V = I*R, R)": "write i for the constant",
+    "solve(E = m*c^2, m)": "write e for the constant",
     "0.(3)": "write the fraction",
     "1.(6) + 1": "write the fraction",
     "3! !": "need brackets",

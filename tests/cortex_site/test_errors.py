@@ -251,8 +251,8 @@ def test_a_body_of_ten_megabytes_is_refused(cortex_server: CortexServer) -> None
 @pytest.mark.live
 def test_a_person_whose_file_is_too_large_gets_a_page(cortex_server: CortexServer) -> None:
     url = f"{cortex_server.url}/chat/import/"
-    headers = {"Accept": "text/html", "Content-Type": "multipart/form-data; boundary=x"}
-    response = requests.post(url, data=b" " * 10_000_000, headers=headers, timeout=60)
+    files = {"file": ("chat.json", b" " * 10_000_000)}
+    response = requests.post(url, files=files, headers={"Accept": "text/html"}, timeout=60)
     assert response.status_code == 413
     assert response.headers["Content-Type"].startswith("text/html")
     assert response.headers["Content-Security-Policy"] == policy("/chat/import/")

@@ -54,6 +54,7 @@ def test_no_page_asks_another_host_or_is_wider_than_the_screen(
         if address not in ("/docs", "/redoc", "/admin/"):  # theirs is another's design
             width = page.viewport_size and page.viewport_size["width"]
             assert page.evaluate("document.documentElement.scrollWidth") == width, address
+            assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), address
     own = (server.url, server.ws_url, "data:", "blob:")
     assert len(asked) > 2 * len(ADDRESSES)
     assert [url for url in asked if not url.startswith(own)] == []
@@ -179,6 +180,7 @@ def test_an_error_of_a_download_stays_at_its_field(
             with page.expect_response(re.compile("version=")):
                 pass
         expect(error).to_be_in_viewport()
+        assert page.evaluate("document.scrollingElement.scrollTop") == 0, "the frame stays"
         boxes = [error.bounding_box(), field.bounding_box()]
         assert boxes[0]
         assert boxes[1]

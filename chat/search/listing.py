@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from chat.models import Conversation, Message, SearchText
@@ -44,11 +44,20 @@ def conversation_list(*, owner: User, query: str | Query = "") -> list[Entry]:
         return [Entry(row) for row in rows[: SHOWN + 1]]
     if not search.terms:
         return []
+    found, newest = Q(), dict[UUID, UUID]()
     texts = texts_find(owner, search)
-    found = Q(pk__in=texts.values("message__conversation")) if search.in_texts else Q()
+    few = index_matches(search.terms) if search.in_texts else None
+    if few is not None:
+        newest = _newest(texts.filter(id__in=few))
+        found = Q(pk__in=list(newest))
+    elif search.in_texts:
+        found = Q(Exists(texts.filter(message__conversation=OuterRef("pk"))))
     if search.in_titles:
         found |= _all_terms("folded_title", search.terms)
-    return _entries(list(rows.filter(found)[: SHOWN + 1]), texts, search)
+    shown = list(rows.filter(found)[: SHOWN + 1])
+    if few is None and search.in_texts:
+        newest = _newest_each(shown, texts)
+    return _entries(shown, newest, search)
 
 
 def texts_find(owner: User, search: Query) -> QuerySet[SearchText]:
@@ -61,8 +70,7 @@ def texts_find(owner: User, search: Query) -> QuerySet[SearchText]:
     roles = {"you": Message.Role.USER, "answers": Message.Role.ASSISTANT}
     if search.where in roles:
         texts = texts.filter(message__role=roles[search.where])
-    known = index_matches(search.terms)
-    return texts if known is None else texts.filter(id__in=known)
+    return texts
 
 
 def hit_address(search: Query, message: UUID) -> str:
@@ -85,9 +93,9 @@ def _all_terms(column: str, terms: Iterable[str]) -> Q:
     return condition
 
 
-def _entries(rows: list[Conversation], texts: QuerySet[SearchText], search: Query) -> list[Entry]:
-    newest = _newest(rows, texts) if search.in_texts else {}
-    messages = Message.objects.filter(id__in=newest.values())
+def _entries(rows: list[Conversation], newest: dict[UUID, UUID], search: Query) -> list[Entry]:
+    hits = [newest[row.id] for row in rows if row.id in newest]
+    messages = Message.objects.filter(id__in=hits)
     contents = dict(messages.values_list("conversation_id", "content"))
     return [
         Entry(
@@ -99,10 +107,18 @@ def _entries(rows: list[Conversation], texts: QuerySet[SearchText], search: Quer
     ]
 
 
-def _newest(rows: list[Conversation], texts: QuerySet[SearchText]) -> dict[UUID, UUID]:
-    """Conversation id -> the newest message in which all terms stand."""
-    shown = texts.filter(message__conversation__in=rows).order_by("message__created_at")
-    return dict(shown.values_list("message__conversation_id", "message_id"))
+def _newest(texts: QuerySet[SearchText]) -> dict[UUID, UUID]:
+    """Conversation id -> the newest of these messages."""
+    in_order = texts.order_by("message__created_at")
+    return dict(in_order.values_list("message__conversation_id", "message_id"))
+
+
+def _newest_each(rows: list[Conversation], texts: QuerySet[SearchText]) -> dict[UUID, UUID]:
+    """The same for texts that are many: each conversation is read from its end to the first."""
+    own = texts.filter(message__conversation=OuterRef("pk")).order_by("-message__created_at")
+    shown = Conversation.objects.filter(pk__in=[row.pk for row in rows]).order_by()
+    found = shown.annotate(hit=Subquery(own.values("message")[:1])).exclude(hit=None)
+    return dict(found.values_list("pk", "hit"))
 
 
 def conversation_groups(entries: Iterable[Entry]) -> list[Group]:

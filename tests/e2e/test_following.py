@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -115,6 +117,8 @@ def test_a_hit_is_opened_marked_and_left_by_keyboard(
     expect(mark).to_be_in_viewport()
     expect(page.locator(".message--opened")).to_be_focused()
     expect(page.get_by_text("1 of 1 message")).to_be_visible()
+    if folder := os.environ.get("CORTEX_TEST_PICTURES"):
+        page.screenshot(path=Path(folder) / "hits.png")
     page.get_by_role("link", name="End the search in this chat").press("Enter")
     expect(page.locator(".message mark")).to_have_count(0)
     page.get_by_label("Search chats").fill("strasse")

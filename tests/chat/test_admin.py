@@ -39,7 +39,7 @@ def test_a_conversation_can_be_set_up(owner_client: Client, message: Message) ->
     assert "Rivers" in owner_client.get(address).content.decode()
 
 
-@pytest.mark.parametrize("tools", ["{", "[" * 500, "[" * 100_000])
+@pytest.mark.parametrize("tools", ["[" * 500 + "]" * 500, "[" * 100_000, "9" * 5000])
 def test_what_cannot_be_read_is_told_beside_its_field(
     owner_client: Client, message: Message, tools: str
 ) -> None:

@@ -9,15 +9,17 @@ import json
 from typing import Any
 
 MAX_DEPTH = 100  # objects and lists inside each other
+LONGEST_PLACE = 6  # names on the way to what is nested too deeply
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # what a byte order mark is as text
 
 
 class TooDeep(ValueError):
-    """The JSON is nested too deeply. `member` is the outermost one that is, where that is known."""
+    """The JSON is nested too deeply. `place` is the dotted path of the member that is, where it is
+    known."""
 
-    def __init__(self, member: str = "") -> None:
+    def __init__(self, place: str = "") -> None:
         super().__init__(f"it is nested deeper than {MAX_DEPTH} levels")
-        self.member = member
+        self.place = place
 
 
 def json_read(text: str | bytes | bytearray, **options: Any) -> Any:
@@ -34,9 +36,21 @@ def json_read(text: str | bytes | bytearray, **options: Any) -> Any:
 def depth_check(value: Any) -> None:
     """Raise TooDeep for JSON that is nested too deeply."""
     if is_deeper(value, MAX_DEPTH):
-        members = value.items() if isinstance(value, dict) else ()
-        deep = (name for name, member in members if is_deeper(member, MAX_DEPTH - 1))
-        raise TooDeep(next(deep, ""))
+        raise TooDeep(_place(value) if isinstance(value, dict) else "")
+
+
+def _place(value: Any) -> str:
+    """Where what is nested begins: behind the last fork of the way down."""
+    path: list[str] = []
+    told = 1
+    for limit in range(MAX_DEPTH - 1, MAX_DEPTH - 1 - LONGEST_PLACE, -1):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        name, deep = next((name, item) for name, item in items if is_deeper(item, limit))
+        path.append(str(name))
+        if len(value) > 1:
+            told = len(path)
+        value = deep
+    return ".".join(path[:told])
 
 
 def is_deeper(value: Any, limit: int) -> bool:

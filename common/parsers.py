@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -21,8 +22,8 @@ def body_read(text: str, **options: Any) -> Any:
     try:
         return json_read(text, **options)
     except ValueError as error:
-        if isinstance(error, TooDeep) and error.member:
-            raise InvalidRequest(f"{error.member}: {error}.", field=error.member) from None
+        if isinstance(error, TooDeep) and error.place:
+            raise InvalidRequest(f"{error.place}: {error}.", field=error.place) from None
         raise ParseError(f"JSON parse error - {error}") from None
 
 
@@ -56,7 +57,8 @@ class JSONField(forms.JSONField):
             try:
                 json_read(value)
             except ValueError as error:
-                raise forms.ValidationError(f"This is not JSON: {error}.") from error
+                if not isinstance(error, json.JSONDecodeError):  # which Django tells
+                    raise forms.ValidationError(f"This is not JSON: {error}.") from error
         return super().to_python(value)
 
     def bound_data(self, data: Any, initial: Any) -> Any:

@@ -30,10 +30,21 @@ def test_what_is_nested_deeper_is_refused(depth: int, kind: str) -> None:
         json_read(nested(depth, kind))
 
 
-def test_the_member_that_is_nested_too_deeply_is_named() -> None:
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f'{{"context": {nested(500)}}}', "context"),
+        (f'{{"goal": "x", "context": {nested(500)}, "more": {nested(500)}}}', "context"),
+        (f'{{"tools": [1, {{"a": 1, "b": {nested(500, "object")}}}]}}', "tools.1.b"),
+        (nested(500), ""),
+        (nested(100_000, "object"), ""),
+    ],
+    ids=["alone", "first", "inside", "list", "beyond"],
+)
+def test_what_is_nested_too_deeply_is_named(text: str, place: str) -> None:
     with pytest.raises(TooDeep) as refused:
-        json_read(f'{{"goal": "x", "context": {nested(500)}, "more": {nested(500)}}}')
-    assert refused.value.member == "context"
+        json_read(text)
+    assert refused.value.place == place
 
 
 @pytest.mark.parametrize("text", ["", "{", "nul", '{"a": }', "9" * 5000])

@@ -9,6 +9,7 @@ from typing import Any
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
 from django.urls import re_path
 
 from common.problems import Problem
@@ -23,6 +24,15 @@ def too_large() -> Problem:
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     message = f"The request body is too large: at most {limit // 2**20} MB are taken."
     return Problem(413, "body_too_large", message, details={"limit_bytes": limit})
+
+
+def refusal(method: str, path: str, headers: Any, problem: Problem) -> HttpResponse:
+    """Answer a request that no middleware sees, as JSON or as a page, and end its connection."""
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    response = respond(ASGIRequest({**scope, "query_string": b""}, BytesIO()), problem)
+    response["Content-Security-Policy"] = policy(path)
+    response["Connection"] = "close"
+    return response
 
 
 class BodyLimit:
@@ -56,10 +66,7 @@ class BodyLimit:
         await self.application(scope, replay, send)
 
     async def _refuse(self, scope: dict[str, Any], send: Any) -> None:
-        request = ASGIRequest({**scope, "query_string": b""}, BytesIO())
-        response = respond(request, too_large())
-        response["Content-Security-Policy"] = policy(request.path)
-        response["Connection"] = "close"
+        response = refusal(scope["method"], scope["path"], scope["headers"], too_large())
         headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": response.content})

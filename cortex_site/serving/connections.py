@@ -20,8 +20,8 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.web.http import HTTPChannel
 
-from common.problems import Problem, problem_response
-from cortex_site.limits import too_large
+from common.problems import Problem
+from cortex_site.limits import refusal, too_large
 
 logger = logging.getLogger("cortex.requests")
 
@@ -131,15 +131,21 @@ class BoundedChannel(HTTPChannel):
             return
         self._refused = True
         path = getattr(self, "_path", b"").decode("latin-1").partition("?")[0]
-        response = problem_response(problem, path)
-        head = (
-            f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(response.content)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
+        method = getattr(self, "_command", b"GET").decode("latin-1")
+        response = refusal(method, path, self._headers(), problem)
+        response["Content-Length"] = str(len(response.content))
+        head = f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in response.items()) + "\r\n"
         logger.info("%s %s, before it came in", path or "(no path)", response.status_code)
         self.transport.write(head.encode() + response.content)
         self._limit_begin(LINGER_SECONDS, self.loseConnection)
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        """Those of the request that have come in."""
+        if not self.requests:
+            return []
+        come = self.requests[-1].requestHeaders.getAllRawHeaders()
+        return [(name.lower(), value) for name, values in come for value in values]
 
     def _limit_begin(self, seconds: float, act: Callable[[], None]) -> None:
         self._limit_end()

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from chat.models import Conversation, Message
 from chat.services import SAMPLING
 from common.folding import fold
-from common.parsers import JSONField
+from common.web.parsers import JSONField
 
 if TYPE_CHECKING:
     ConversationAdminBase = admin.ModelAdmin[Conversation]

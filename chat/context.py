@@ -19,7 +19,7 @@ from chat.search.listing import hit_address, hits_in
 from chat.search.query import LONGEST_QUERY, WHERE
 from chat.tree import PAGE, path_ids, path_read
 from common.errors import CortexError
-from common.pages import Off
+from common.web.pages import Off
 from inference import services as inference
 from inference.loaded.overview import is_downloaded
 from inference.models import LanguageModel

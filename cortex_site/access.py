@@ -28,8 +28,8 @@ from django.urls import resolve
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from common.middleware import Middleware
 from common.problems import Problem
+from common.web.middleware import Middleware
 from cortex_site.errors import NOT_FOUND, is_api, respond
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from common.middleware import Middleware
-from common.openapi import answer, shape
 from common.problems import Problem, foreseen, formatted, logged, problem_at
-from common.rest import JSONWhateverAccepted
+from common.web.middleware import Middleware
+from common.web.openapi import answer, shape
+from common.web.rest import JSONWhateverAccepted
 from cortex_site import __version__
 from cortex_site.errors import is_api, respond, wants_page
 

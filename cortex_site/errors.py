@@ -12,8 +12,8 @@ from django.urls import Resolver404, resolve
 from django.utils.encoding import escape_uri_path
 from django.utils.http import escape_leading_slashes
 
-from common.middleware import Middleware
 from common.problems import Problem, internal_error, logged, problem_of, problem_response
+from common.web.middleware import Middleware
 
 API_PREFIXES = ("/api/", "/v1/")
 API_PATHS = ("/api", "/v1", "/ask", "/health", "/openapi.json", "/metrics")

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from common.openapi import answer, shape
+from common.web.openapi import answer, shape
 from cortex_site import __version__, lifecycle
 from inference import services
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from common.middleware import Middleware
+from common.web.middleware import Middleware
 
 STRICT = {
     "default-src": "'none'",

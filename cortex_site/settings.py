@@ -161,9 +161,9 @@ X_FRAME_OPTIONS = "DENY"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["cortex_site.access.OwnerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["common.parsers.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["common.web.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "common.openapi.HandlerSchema",
+    "DEFAULT_SCHEMA_CLASS": "common.web.openapi.HandlerSchema",
     "EXCEPTION_HANDLER": "cortex_site.api.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from common.errors import CortexError
-from common.users import user_of
+from common.web.users import user_of
 from inference import services
 from inference.library.engines import AUTO
 from inference.loaded.slots import gigabytes

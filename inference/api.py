@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from common.rest import JSONWhateverAccepted
-from common.users import user_of
+from common.web.rest import JSONWhateverAccepted
+from common.web.users import user_of
 from inference import openapi, services
 from inference.models import LanguageModel
 from inference.serializers import EngineSerializer, LoadSerializer, SearchSerializer

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
 from common.errors import DiskFull, InvalidRequest
-from common.openapi import InternalError, NotAllowed, answer, route, shape
+from common.web.openapi import InternalError, NotAllowed, answer, route, shape
 from inference.errors import (
     HubUnreachable,
     ModelBusy,

@@ -20,7 +20,7 @@ from django.db.models import Q
 from common.cancellation import within
 from common.errors import CortexError, InvalidRequest
 from common.metrics import UNKNOWN
-from common.pages import Off
+from common.web.pages import Off
 from inference import metrics
 from inference.engines.base import Engine, QueuePosition
 from inference.errors import HubUnreachable, ModelNotFound

@@ -14,9 +14,9 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
 
 from common.errors import CortexError
-from common.pages import PageRequest
 from common.problems import problem_at
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 from inference import services
 from inference.models import LanguageModel
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.utils.text import Truncator
 
-from common.users import user_of
+from common.web.users import user_of
 from tooling import services
 from tooling.builtin.web_search import unknown_backends
 from tooling.journal import calls_size

@@ -18,8 +18,8 @@ from agents.kinds import KINDS
 from agents.log.events import follow, on_reader_thread
 from agents.loops.contract import EventKind
 from agents.models import Event, Run
-from common import sse
 from common.types import JSON
+from common.web import sse
 
 
 class Renderer(Protocol):

@@ -10,9 +10,9 @@ from chat.api import openapi
 from chat.api.answers import AnswerStream, Frame, chain, frames, usage_body
 from chat.api.serializers import AskRequestSerializer, ChatRequestSerializer
 from common.problems import Origin
-from common.rest import AsyncAPIView
-from common.sse import heartbeats, stream_response, written
-from common.users import user_of
+from common.web.rest import AsyncAPIView
+from common.web.sse import heartbeats, stream_response, written
+from common.web.users import user_of
 from inference.types import Completion
 
 

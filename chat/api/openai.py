@@ -21,11 +21,11 @@ from chat.api.openai_requests import (
     OpenAICompletionSerializer,
     model_meant,
 )
-from common import sse
 from common.errors import InvalidRequest
 from common.problems import Origin, error_body
-from common.rest import AsyncAPIView
-from common.users import user_of
+from common.web import sse
+from common.web.rest import AsyncAPIView
+from common.web.users import user_of
 from inference import services
 from inference.models import LanguageModel
 from inference.types import Delta, Usage

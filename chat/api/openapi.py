@@ -8,9 +8,9 @@ from rest_framework import serializers
 
 from chat.api.answers import usage_body
 from chat.api.serializers import AskRequestSerializer, ChatRequestSerializer
-from common.openapi import InternalError, Kind, NotAllowed, answer, route, shape, stream
-from common.sse import frame
 from common.types import JSON
+from common.web.openapi import InternalError, Kind, NotAllowed, answer, route, shape, stream
+from common.web.sse import frame
 from inference.errors import GENERATION_ERRORS
 from inference.types import Usage
 

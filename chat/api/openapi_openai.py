@@ -12,7 +12,8 @@ from chat.api.openai_bodies import ChatShape, TextShape, error_format, usage_bod
 from chat.api.openai_requests import OpenAIChatSerializer, OpenAICompletionSerializer
 from chat.api.openapi import ANSWER, COUNTED, CREATED, GENERATING, ID, MODEL
 from common.errors import InvalidRequest
-from common.openapi import (
+from common.problems import Problem
+from common.web.openapi import (
     InternalError,
     NotAllowed,
     Responses,
@@ -22,8 +23,7 @@ from common.openapi import (
     shape,
     stream,
 )
-from common.problems import Problem
-from common.sse import frame
+from common.web.sse import frame
 from inference.errors import ModelNotFound
 from inference.types import Completion, Delta
 

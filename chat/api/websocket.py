@@ -19,9 +19,9 @@ from rest_framework.exceptions import APIException
 from chat.api.answers import AnswerStream, Frame, frames
 from chat.api.serializers import ChatRequestSerializer
 from common.errors import CortexError, InvalidRequest
-from common.parsers import body_read
 from common.problems import error_body
-from common.sse import heartbeats
+from common.web.parsers import body_read
+from common.web.sse import heartbeats
 from inference.types import GenerationRequest
 
 MAX_CHATS = 4

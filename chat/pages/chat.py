@@ -32,10 +32,10 @@ from chat.search import Query, query_read
 from chat.tree import path_ids, siblings_read
 from common.errors import CortexError, InvalidRequest
 from common.jsons import json_read
-from common.pages import PageRequest
 from common.problems import problem_at, refusals_as_json
 from common.types import JSON
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 from inference import services as inference
 
 # --- Pages ---------------------------------------------------------------------------------------

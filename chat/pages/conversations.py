@@ -23,9 +23,9 @@ from chat.pages.requests import (
     list_changed,
 )
 from common.errors import InvalidRequest
-from common.pages import PageRequest
 from common.problems import problem_at, refusals_as_json
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 from inference import services as inference
 
 # --- A conversation's title, place and settings ---------------------------------------------------

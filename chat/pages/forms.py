@@ -14,7 +14,7 @@ from chat.limits import SETTING_LIMITS, field_limits
 from chat.models import Conversation
 from chat.replies import CALCULATOR, works_sums_out
 from chat.services import SETTINGS
-from common.pages import Select
+from common.web.pages import Select
 from inference import services as inference
 from inference.types import REPETITION_GUARD_HELP
 from tooling.services import tool_list
@@ -25,7 +25,6 @@ ORDER = (
 )  # fmt: skip
 LABELS = {"top_p": "Top-p", "top_k": "Top-k", "min_p": "Min-p", "max_tokens": "Longest answer"}
 WORDS = [("deny", "Off"), ("ask", "Ask"), ("allow", "On")]
-LARGEST_IMPORT = 32 * 1024 * 1024  # bytes
 
 
 class SettingsForm(forms.Form):
@@ -139,10 +138,7 @@ class ImportForm(forms.Form):
     )
 
     def clean_file(self) -> bytes:
-        file = self.cleaned_data["file"]
-        if file.size > LARGEST_IMPORT:
-            raise forms.ValidationError("The file is larger than 32 MB.")
-        return bytes(file.read())
+        return bytes(self.cleaned_data["file"].read())
 
 
 def _model_choices(current: str) -> list[tuple[str, str]]:

@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404
 from django_htmx.http import trigger_client_event
 
 from chat.models import Conversation, Message
-from common.pages import PageRequest
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 
 CHANGED = "conversations-changed"
 

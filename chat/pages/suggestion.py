@@ -9,9 +9,9 @@ from django.views.decorators.http import require_GET, require_POST
 from chat import context
 from chat.models import Conversation
 from chat.pages.requests import conversation_get
-from common.pages import PageRequest
 from common.problems import refusals_as_json
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 from inference import services as inference
 
 DISMISSED = "tiny_model_note"  # a cookie: it outlives restarts, and asks for no table

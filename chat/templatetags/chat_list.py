@@ -6,7 +6,7 @@ from django import template
 from django.template import Context as TemplateContext
 
 from chat.context import Context, sidebar
-from common.users import user_of
+from common.web.users import user_of
 
 register = template.Library()
 

@@ -10,8 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.bridge import iterate
-from common.rest import AsyncAPIView
-from common.users import user_of
+from common.web.rest import AsyncAPIView
+from common.web.users import user_of
 from tooling import services
 from tooling.base import ToolResult
 from tooling.web import openapi

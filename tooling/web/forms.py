@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
-from common.parsers import JSONField
 from common.types import JSON
+from common.web.parsers import JSONField
 from tooling.base import ToolParameter
 from tooling.services import ToolInfo
 

@@ -9,8 +9,8 @@ from typing import Any
 from rest_framework import serializers
 
 from common.errors import DiskFull
-from common.openapi import ErrorSerializer, InternalError, answer, errors_of, route, shape
 from common.problems import Problem
+from common.web.openapi import ErrorSerializer, InternalError, answer, errors_of, route, shape
 from tooling.builtin.calculator import CalculatorTool
 from tooling.errors import InvalidArguments, ToolDisabled, ToolNotAllowed, ToolNotFound, ToolsBusy
 

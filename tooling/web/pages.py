@@ -10,9 +10,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from common.pages import PageRequest
 from common.problems import problem_at
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 from tooling import services
 from tooling.errors import InvalidArguments, ToolError, ToolNotFound
 from tooling.services import ToolInfo

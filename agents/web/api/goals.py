@@ -29,10 +29,10 @@ from agents.web.api.openapi import RunSerializer
 from agents.web.api.serializers import ExecuteSerializer, ForkSerializer, PlanSerializer
 from common.bridge import iterate
 from common.cancellation import Callback, on_cancel
-from common.rest import AsyncAPIView
-from common.sse import stream_response
 from common.types import JSON
-from common.users import user_of
+from common.web.rest import AsyncAPIView
+from common.web.sse import stream_response
+from common.web.users import user_of
 
 
 class AgentInfoView(APIView):

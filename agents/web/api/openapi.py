@@ -15,10 +15,10 @@ from agents.web.api.serializers import (
     EventQuerySerializer,
     RunQuerySerializer,
 )
-from common import sse
 from common.errors import DiskFull, InvalidRequest
-from common.openapi import NotAcceptable, NothingHere, answer, route, shape, stream
 from common.types import JSON
+from common.web import sse
+from common.web.openapi import NotAcceptable, NothingHere, answer, route, shape, stream
 
 RUN = {
     "id": "0b1f6c1e-64a4-4a0c-9a55-0d8f4a3c7f11",

@@ -8,7 +8,7 @@ from agents.errors import AgentsDisabled, RunConflict, RunNotFound, StepNotFound
 from agents.web.api.openapi import STREAM, WHOLE_RUN, RunSerializer
 from agents.web.api.serializers import ExecuteSerializer, ForkSerializer, PlanSerializer
 from common.errors import DiskFull
-from common.openapi import answer, route, shape, stream
+from common.web.openapi import answer, route, shape, stream
 from inference.errors import GENERATION_ERRORS, ModelNotFound, QueueFull
 
 GOAL = "What is the factorial of 5?"

@@ -19,8 +19,8 @@ from agents.log.frames import sse_frames
 from agents.models import HIGHEST_SEQ, Run
 from agents.web.api import openapi
 from agents.web.api.serializers import DecisionSerializer, EventQuerySerializer, RunQuerySerializer
-from common.sse import MEDIA_TYPE, stream_response
-from common.users import user_of
+from common.web.sse import MEDIA_TYPE, stream_response
+from common.web.users import user_of
 
 
 class Pages(pagination.CursorPagination):

@@ -23,9 +23,9 @@ from agents.web.pages.compare import comparison
 from agents.web.pages.forms import EXAMPLES, CompareForm, ForkForm, GoalForm
 from agents.web.pages.traces import STATE_BADGES, run_values, trace_of
 from common.errors import CortexError
-from common.pages import PageRequest
 from common.problems import problem_at
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.users import user_of
 
 PAGE = 20  # runs
 UNCHANGED = 204  # htmx then leaves the page as it is

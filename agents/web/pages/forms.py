@@ -18,8 +18,8 @@ from agents.react.parser import FINISH
 from agents.react.steps import StepRecord
 from agents.services import run_list
 from common.jsons import json_read
-from common.pages import Select
 from common.types import JSON
+from common.web.pages import Select
 from inference.services import model_choices, model_default
 from tooling.services import tool_specs
 

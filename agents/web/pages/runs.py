@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST
 
 from agents import services
 from common.errors import InvalidRequest
-from common.pages import PageRequest
-from common.parsers import JSONField
 from common.problems import refusals_as_json
-from common.users import user_of
+from common.web.pages import PageRequest
+from common.web.parsers import JSONField
+from common.web.users import user_of
 
 
 class DecisionForm(forms.Form):

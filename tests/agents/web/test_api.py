@@ -11,7 +11,7 @@ from django.urls import reverse
 from agents.loops.contract import LoopEvent
 from agents.models import Run
 from agents.web.api.runs import RunEventsView
-from common import sse
+from common.web import sse
 from tests.agents.conftest import kinds, text
 
 JSON = "application/json"

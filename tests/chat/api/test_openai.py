@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common import sse
+from common.web import sse
 from inference.errors import ContextOverflow, QueueFull, WorkerLost
 from inference.types import (
     Constraint,

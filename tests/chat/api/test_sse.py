@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from common import sse
+from common.web import sse
 from inference.errors import GenerationFailed, WorkerLost
 from inference.types import Usage
 from tests.chat.api.test_native import HELLO, cancelled

@@ -12,7 +12,8 @@ from rest_framework import serializers
 
 from chat.api.openai_bodies import error_format
 from common.errors import CortexError
-from common.openapi import (
+from common.problems import Problem
+from common.web.openapi import (
     InternalError,
     Kind,
     NotJSON,
@@ -23,7 +24,6 @@ from common.openapi import (
     shape,
     summary,
 )
-from common.problems import Problem
 from cortex_site.docs import schema_bytes
 from inference.errors import ContextOverflow, ModelBusy, ModelNotFound, ModelTooLarge, QueueFull
 

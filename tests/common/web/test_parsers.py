@@ -11,7 +11,7 @@ from django import forms
 from rest_framework.exceptions import ParseError
 
 from common.errors import InvalidRequest
-from common.parsers import BoundedJSONParser, JSONField
+from common.web.parsers import BoundedJSONParser, JSONField
 from tests.common.test_jsons import nested
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common import sse
+from common.web import sse
 
 
 async def given(*items: Any, after: float = 0.0) -> AsyncGenerator[Any]:

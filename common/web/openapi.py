@@ -12,10 +12,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 
-from common import sse
 from common.errors import CortexError, InvalidRequest
 from common.problems import Format, Problem, broken, problem_of
 from common.types import JSON
+from common.web import sse
 
 Shape = type[serializers.Serializer[Any]]
 Responses = dict[Any, OpenApiResponse]

@@ -1,0 +1,1 @@
+"""What views share: async views, bodies, event streams, OpenAPI, who asks; in the web process."""

@@ -6,7 +6,6 @@ import codecs
 import json
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -28,6 +27,7 @@ from tooling.base import ToolResult
 DEPTHS = (101, 500, 5_000, 100_000)
 WORDS = "nested deeper than 100 levels"
 
+NO_RUN = "00000000-0000-4000-8000-000000000000"
 ROUTES = [
     ("/api/chat/completions", "messages"),
     ("/api/chat/completions/stream", "messages"),
@@ -35,8 +35,8 @@ ROUTES = [
     ("/api/agents/execute", "context"),
     ("/api/agents/execute/stream", "context"),
     ("/api/agents/plan", "goal"),
-    (f"/api/agents/runs/{uuid4()}/fork", "action_input"),
-    (f"/api/agents/runs/{uuid4()}/tool-calls/1", "arguments"),
+    (f"/api/agents/runs/{NO_RUN}/fork", "action_input"),
+    (f"/api/agents/runs/{NO_RUN}/tool-calls/1", "arguments"),
     ("/api/tools/execute", "parameters"),
     ("/v1/chat/completions", "tools"),
     ("/v1/completions", "prompt"),

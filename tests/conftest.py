@@ -13,6 +13,7 @@ from django.test import Client
 from cortex_site.access import owner_get
 from inference.library import catalogue
 from inference.mlx_worker.blas import blas_load
+from tests.postgresql import own_database
 from tests.scripted import ScriptedEngine, scripted_model
 from tests.server import CortexServer, ServerFactory
 
@@ -79,6 +80,13 @@ def server_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerF
     factory = ServerFactory(tmp_path_factory.mktemp("servers"))
     yield factory
     factory.close()
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL database of this test's own."""
+    with own_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

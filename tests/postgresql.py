@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgres://postgres@127.0.0.1:5432")
+
+
+@contextmanager
+def own_database() -> Iterator[str]:
+    """The URL of a new database, which is dropped at the end."""
+    name = f"cortex_{uuid.uuid4().hex[:12]}"
+    try:
+        connection = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at {SERVER}: {error}")
+    with connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield f"{SERVER}/{name}"
+    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def run_on_postgresql(files: Sequence[str], *options: str) -> str:

@@ -92,7 +92,7 @@ async def test_a_question_of_another_tab_comes_with_its_answer(
     gate.set()
     await done(ended, answer)
     frame = await tab.until(lambda f: "thread" in f and "html" in f["thread"][-1])
-    assert "<p>two</p>" in frame["thread"][-1]["html"]
+    assert '<p dir="auto">two</p>' in frame["thread"][-1]["html"]
     assert "html" not in frame["thread"][-2]
     await tab.disconnect()
 
@@ -162,7 +162,7 @@ async def test_a_question_that_waited_begins_and_one_that_was_taken_back_goes(
     gate.set()
     await done(ended, waiting)
     frame = await tab.until(
-        lambda f: "thread" in f and "<p>two</p>" in f["thread"][-1].get("html", "")
+        lambda f: "thread" in f and '<p dir="auto">two</p>' in f["thread"][-1].get("html", "")
     )
     assert ids(frame)[-1] == str(waiting.id)
     await tab.disconnect()

@@ -299,6 +299,8 @@ def test_two_thousand_messages_take_as_many_queries_as_ten(
     grow(conversation, 10)
     long = services.conversation_create(owner=owner, title="Long")
     grow(long, 2000)
+    for each in (long, conversation):  # the first page of all makes the list of models
+        queries_of(each)
     assert queries_of(long) == queries_of(conversation)
     page = context.thread(long)
     assert len(page["views"]) == 40

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import requests
 from websockets.sync.client import connect
 
 from tests.server import ROOT, ServerFactory, environment
 
-POSTGRES = "postgres://postgres@127.0.0.1:5432"
 PROCESSES, INCREMENTS = 8, 60
 
 INCREMENT = f"""
@@ -77,19 +73,6 @@ def count_together(env: dict[str, str]) -> int:
 
 def test_concurrent_writers_of_sqlite_are_never_locked_out(tmp_path: Path) -> None:
     assert count_together(environment(tmp_path, {})) == PROCESSES * INCREMENTS
-
-
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """The URL of a database of this test's own."""
-    if not reachable(5432):
-        pytest.skip("no PostgreSQL on 127.0.0.1:5432")
-    name = f"cortex_{secrets.token_hex(6)}"
-    with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield f"{POSTGRES}/{name}"
-    with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

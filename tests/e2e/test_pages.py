@@ -81,10 +81,10 @@ def test_the_chats_are_beside_every_page_and_work_there(
     page.goto(server.url)
     page.get_by_label("Message", exact=True).fill("Greet me")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator(".message--assistant")).to_contain_text("Hello.")
+    expect(page.locator(".message--assistant")).to_contain_text("Hello.", timeout=ANSWER)
     chat = re.sub(r"\?.*", "", page.url)
     page.goto(f"{server.url}/tools/")
-    entry = page.locator(f'.conversation:has(a[href="{chat.removeprefix(server.url)}"])')
+    entry = page.locator(f'.conversation:has(a[href^="{chat.removeprefix(server.url)}"])')
     if device == "phone":
         expect(entry).not_to_be_in_viewport()
         page.get_by_role("button", name="Open navigation").tap()
@@ -100,7 +100,7 @@ def test_the_chats_are_beside_every_page_and_work_there(
         expect(page.locator("#conversations")).to_contain_text("Nothing found")
         page.get_by_label("Search chats").fill("greet")
     entry.get_by_role("link").click()
-    expect(page).to_have_url(chat)
+    expect(page).to_have_url(re.compile(f"^{re.escape(chat)}"))  # a hit is opened where it stands
 
 
 def test_the_figures_of_an_answer_are_behind_a_button(

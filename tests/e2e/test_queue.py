@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.e2e.conftest import ANSWER, GREEDY, Watch, new_chat, send
 from tests.server import CortexServer, ServerFactory
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.model]
 
@@ -55,6 +56,13 @@ def streams(narrow: CortexServer) -> Iterator[Streams]:
     streams.hang_up()
 
 
+def queued(server: CortexServer) -> str:
+    """How many requests wait for the model, as the metrics say it."""
+    told = requests.get(f"{server.url}/metrics", timeout=60).text
+    found = re.search(r"^cortex_requests_queued\{.*\} (.*)$", told, re.M)
+    return found[1] if found else ""
+
+
 def test_people_see_their_number_and_programs_when_to_come_back(
     watch: Watch, context: BrowserContext, narrow: CortexServer, streams: Streams
 ) -> None:
@@ -72,13 +80,13 @@ def test_people_see_their_number_and_programs_when_to_come_back(
         first.screenshot(path=Path(folder) / "waiting.png")
 
     streams.begin()  # the first page's answer and this one wait in the model's queue: it is full
+    eventually(lambda: queued(narrow) == "2.0", 60)
     for path in ("/api/chat/completions", "/v1/chat/completions"):
         refused = requests.post(narrow.url + path, json=HELLO, timeout=60)
         assert refused.status_code == 503, refused.text
         assert refused.json()["error"]["code"] == "queue_full"
         assert int(refused.headers["Retry-After"]) >= 1
-    told = requests.get(f"{narrow.url}/metrics", timeout=60).text
-    assert re.search(r"^cortex_requests_queued\{.*\} 2\.0$", told, re.M)
+    assert queued(narrow) == "2.0"
 
     streams.hang_up()
     expect(first.locator(".message--assistant")).to_contain_text("Paris", timeout=ANSWER)

@@ -45,9 +45,10 @@ def waiting_server(server_factory, folder):
     return server_factory.start(env={"PYTHONPATH": str(site), "WAITING_DIR": str(folder)})
 
 
-def test_a_switch_holds_at_once_in_every_process(server_factory):
-    first = server_factory.start()
-    second = server_factory.start(env={"DATA_DIR": str(first.data)})
+@pytest.mark.services
+def test_a_switch_holds_at_once_in_every_process(server_factory, postgres):
+    first = server_factory.start(env={"DATABASE_URL": postgres})
+    second = server_factory.start(env={"DATABASE_URL": postgres, "DATA_DIR": str(first.data)})
     assert execute(second, "web_search", query="").status_code == 400  # it is on there
     for state, verb in ((False, "disable"), (True, "enable"), (False, "disable")):
         requests.post(f"{first.url}/api/tools/web_search/{verb}", timeout=10).raise_for_status()

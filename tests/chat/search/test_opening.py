@@ -122,7 +122,7 @@ def test_a_message_that_was_not_found_opens_too(
 def test_the_list_says_where_was_looked(owner_client: Client, conversation: Conversation) -> None:
     grow(conversation, 2)
     found = page(owner_client, "/chat/list/?q=rivers&in=title")
-    assert '<span class="conversation__title">Rivers</span>' in found
+    assert '<span class="conversation__title" dir="auto">Rivers</span>' in found
     assert "Nothing found for “rivers” in answers." in page(
         owner_client, "/chat/list/?q=rivers&in=answers"
     )

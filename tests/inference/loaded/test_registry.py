@@ -145,7 +145,8 @@ def test_a_processor_that_lacks_an_instruction_gets_a_plainer_successor() -> Non
     assert services.complete(ask("Hello", max_tokens=2)).text
     eventually(lambda: row().state == "loaded" and "MLX" in row().runtime)
     assert "llama.cpp does not run here" in row().runtime_notes[0]
-    with services.generate(ask()) as generation:
+    other = ask(f"Once more: {LONG}")  # the first request is a suspect by now
+    with services.generate(other) as generation:
         next(generation)
         kill(REGISTRY.slot(EMBEDDED).engine, signal.SIGILL)
         with pytest.raises(WorkerLost):

@@ -78,7 +78,7 @@ def test_the_navigation_leads_out_of_every_page(
 def test_the_chats_are_beside_every_page_and_work_there(
     page: Page, server: CortexServer, site: tuple[CortexServer, RemoteModel], device: str
 ) -> None:
-    site[1].scripts["Greet"] = ["Hello."]
+    site[1].scripts["Greet me"] = ["Hello."]
     page.goto(server.url)
     page.get_by_label("Message", exact=True).fill("Greet me")
     page.get_by_role("button", name="Send").click()

@@ -17,7 +17,14 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.model]
 
-ENDLESS = {"prompt": "tick tock " * 30, "max_tokens": 6000, "temperature": 0, "stream": True}
+ENDLESS = {  # nothing keeps it from going round in a circle
+    "prompt": "tick tock " * 30,
+    "max_tokens": 6000,
+    "temperature": 0,
+    "frequency_penalty": 0,
+    "repetition_guard": False,
+    "stream": True,
+}
 MODEL = "smollm2-135m-instruct"
 HELLO = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 2}
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Prefetch, Q
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
-from agents.models import Run
 from chat.models import Conversation, Message
 
 PAGE = 40  # messages that a page shows before one scrolls up
@@ -26,7 +26,6 @@ WITH RECURSIVE path(id, parent_id, depth) AS (
     FROM chat_message m JOIN path ON m.id = path.parent_id WHERE path.depth < %s
 )
 """
-MESSAGES = "SELECT m.* FROM path JOIN chat_message m ON m.id = path.id ORDER BY path.depth DESC"
 IDS = "SELECT id FROM path ORDER BY depth DESC"
 
 
@@ -41,12 +40,21 @@ class Siblings:
 
 
 def path_read(leaf: UUID | None, limit: int = DEEPEST) -> list[Message]:
-    """Give the last `limit` messages from the root down to `leaf`, with their runs."""
+    """Give the last `limit` messages from the root down to `leaf`, with their runs.
+
+    Both are read in one statement. In two, a run that ends between them would be seen as ended, and
+    its answer without the text that the same transaction brings.
+    """
     if leaf is None:
         return []
     key = Message._meta.pk.get_db_prep_value(leaf, connection)
-    runs = Prefetch("run", Run.objects.defer("output", "thinking"))
-    return list(Message.objects.raw(PATH + MESSAGES, [key, limit]).prefetch_related(runs))
+    rows = Message.objects.select_related("run").defer("run__output", "run__thinking")
+    found = {row.id: row for row in rows.filter(id__in=RawSQL(PATH + IDS, [key, limit]))}
+    path = []
+    while leaf in found:
+        path.append(found[leaf])
+        leaf = found[leaf].parent_id
+    return path[::-1]
 
 
 def path_ids(leaf: UUID | None) -> list[UUID]:

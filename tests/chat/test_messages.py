@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from agents.models import Run
 from chat import context, services
@@ -308,6 +309,19 @@ def test_two_thousand_messages_take_as_many_queries_as_ten(
     earlier = context.thread(long, page["views"][0].message)
     assert [v.message.content for v in earlier["views"]][-1] == "m1959"
     assert len(path_read(long.leaf_id)) == 2000
+
+
+def test_an_answer_and_its_run_are_read_at_the_same_moment(
+    conversation: Conversation,
+    scripted: ScriptedEngine,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """Else a page may show that an answer has ended, without the text that came with its end."""
+    scripted.reply("Hello.")
+    answer = say(conversation, "Hi")
+    with django_assert_num_queries(1):
+        read = path_read(answer.id)[-1]
+        assert (read.run and read.run.state, read.content) == ("completed", answer.content)
 
 
 def test_what_a_person_deletes_comes_back_or_goes(owner: User, conversation: Conversation) -> None:

@@ -82,7 +82,7 @@ def test_the_chats_are_beside_every_page_and_work_there(
     page.goto(server.url)
     page.get_by_label("Message", exact=True).fill("Greet me")
     page.get_by_role("button", name="Send").click()
-    written(page)
+    expect(page.locator(".message--assistant")).to_contain_text("Hello.", timeout=ANSWER)
     chat = re.sub(r"\?.*", "", page.url)
     page.goto(f"{server.url}/tools/")
     entry = page.locator(f'.conversation:has(a[href^="{chat.removeprefix(server.url)}"])')

@@ -24,7 +24,7 @@ from common.errors import CortexError, DiskFull
 T = TypeVar("T")
 logger = logging.getLogger("cortex.disk")
 
-FULL = "The disk is full: this was not stored. What is stored can be read; make some room."
+FULL = DiskFull.example
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 POSTGRESQL_DISK_FULL = "53100"  # its SQLSTATE
 VAGUE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)  # a full disk may be the reason

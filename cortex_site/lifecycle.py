@@ -61,10 +61,10 @@ def _begin() -> None:
     try:
         for step in (_keep_open, services.startup, runner.startup):
             _attempt(partial(when_there_is_room, step, "the start"))
-        _pruner.ensure()
         _attempt(services.default_load)
         _model_is_due.clear()
         _model_is_up.set()
+        _pruner.ensure()  # it reads all of the logs
         _attempt(docs.schema_bytes)
     finally:
         connections.close_all()

@@ -43,11 +43,11 @@ class Notifier:
         self._event.clear()
 
 
-def wake(run_id: UUID | str) -> None:
-    """Tell every reader of the run, or of another named log, that there is more; from any thread,
-    never blocks."""
+def wake(log: UUID | str) -> None:
+    """Tell every reader of a log that there is more; from any thread, never blocks. A run's log is
+    known by its id, any other by its name."""
     for loop in _loops():
-        sending = _send(run_id)
+        sending = _send(log)
         try:
             asyncio.run_coroutine_threadsafe(sending, loop)
         except RuntimeError:  # the loop has been closed: nobody listens there any more
@@ -55,12 +55,12 @@ def wake(run_id: UUID | str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def listen(run_id: UUID | str) -> AsyncIterator[Notifier]:
+async def listen(log: UUID | str) -> AsyncIterator[Notifier]:
     """Give a notifier for one run, which is also notified once when the subscription stands."""
     loop, notifier = asyncio.get_running_loop(), Notifier()
     with _lock:
         _listening[loop] += 1
-    task = asyncio.create_task(_relay(run_id, notifier))
+    task = asyncio.create_task(_relay(log, notifier))
     try:
         yield notifier
     finally:
@@ -73,39 +73,39 @@ async def listen(run_id: UUID | str) -> AsyncIterator[Notifier]:
                 del _listening[loop]
 
 
-async def _relay(run_id: UUID | str, notifier: Notifier) -> None:
+async def _relay(log: UUID | str, notifier: Notifier) -> None:
     """Notify for each message; keep at it when the layer's server goes away."""
     while True:
         try:
-            await _subscribe(run_id, notifier)
+            await _subscribe(log, notifier)
         except Exception:
             logger.warning("The channel layer failed; readers poll meanwhile", exc_info=True)
             await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _subscribe(run_id: UUID | str, notifier: Notifier) -> None:
+async def _subscribe(log: UUID | str, notifier: Notifier) -> None:
     layer: Any = get_channel_layer()
     channel = await layer.new_channel()
     try:
-        await layer.group_add(_group(run_id), channel)
+        await layer.group_add(_group(log), channel)
         notifier.notify()
         while True:
             await layer.receive(channel)
             notifier.notify()
     finally:
-        await layer.group_discard(_group(run_id), channel)
+        await layer.group_discard(_group(log), channel)
 
 
-async def _send(run_id: UUID | str) -> None:
+async def _send(log: UUID | str) -> None:
     layer: Any = get_channel_layer()
     try:
-        await layer.group_send(_group(run_id), {"type": "run.more"})
+        await layer.group_send(_group(log), {"type": "run.more"})
     except Exception:
         logger.warning("A wake-up was lost; readers poll meanwhile", exc_info=True)
 
 
-def _group(run_id: UUID | str) -> str:
-    return f"run.{run_id}"
+def _group(log: UUID | str) -> str:
+    return f"run.{log}"
 
 
 def _loops() -> list[asyncio.AbstractEventLoop]:

@@ -8,30 +8,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat.api.fields import Flag, Number, Text, Whole
+from common.jsons import is_deeper
 from common.types import JSON
 from inference.types import LOGIT_BIAS, MOST_BIASES, Constraint
 
-MAX_DEPTH = 64
+MAX_DEPTH = 63  # objects and lists inside each other
 LARGEST_TOKEN = 2**31 - 1
 Form = tuple[str, Constraint]  # a path in the request, and what it demands
 LINE = Text(allow_blank=False)
 LINES = serializers.ListField(child=Text(allow_blank=False), allow_empty=False, max_length=1000)
-
-
-def depth_check(value: Any) -> None:
-    """ValidationError for JSON that is nested so deeply that it can only do harm."""
-    layer, depth = [value], 0
-    while layer:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise serializers.ValidationError("Is nested too deeply.")
-        layer = [child for item in layer for child in _children(item)]
-
-
-def _children(item: Any) -> list[Any]:
-    if isinstance(item, dict):
-        return list(item.values())
-    return item if isinstance(item, list) else []
 
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
@@ -43,7 +28,8 @@ class Schema(serializers.Field[JSON, Any, JSON, Any]):
     def to_internal_value(self, data: Any) -> JSON:
         if not isinstance(data, dict):
             self.fail("invalid")
-        depth_check(data)
+        if is_deeper(data, MAX_DEPTH):
+            raise serializers.ValidationError("Is nested too deeply.")
         return data
 
 

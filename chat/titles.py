@@ -11,7 +11,7 @@ from agents.models import Run
 from agents.services import run_start
 from chat.models import Message
 from chat.services import conversation_title_from_model
-from chat.tree import path_read
+from chat.tree import path_ids, path_read
 from inference import services as inference
 from inference.errors import QueueFull
 from inference.types import BATCH, GenerationRequest, PromptMessage, Sampling
@@ -73,8 +73,7 @@ def title_finish(run: Run) -> None:
 
 def _is_shown(answer: Message) -> bool:
     """Whether the conversation begins with the question of this answer."""
-    path = path_read(answer.conversation.leaf_id)
-    return bool(path) and path[0].id == answer.parent_id
+    return path_ids(answer.conversation.leaf_id)[:1] == [answer.parent_id]
 
 
 def title_clean(text: str, *, is_cut: bool = False) -> str:
